@@ -1,0 +1,1 @@
+"""What a person sets up once in the Prefect UI."""

@@ -1,0 +1,1 @@
+"""The flows: what runs in which order, and nothing else."""

@@ -1,0 +1,1 @@
+"""Patches XenServer pools without an outage; this library imports no Prefect."""

@@ -1,0 +1,1 @@
+"""Hotfix files: manifest, intake, checksums, and the manifests of known hotfixes."""

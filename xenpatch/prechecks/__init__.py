@@ -1,0 +1,1 @@
+"""What a pool must be like before it is touched."""

@@ -1,0 +1,1 @@
+"""One module a mechanism by which a generation of XenServer takes updates."""

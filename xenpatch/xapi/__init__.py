@@ -1,0 +1,1 @@
+"""Talking to XenServer: transport, TLS, session, tasks, uploads, inventory."""
