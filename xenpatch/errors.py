@@ -1,0 +1,151 @@
+"""Everything that xenpatch raises, one tree.
+
+XenpatchError
+├── InputError            bad input; nothing was contacted or changed
+├── Refused               the pool must not be touched as it is; nothing was changed
+│   ├── PrecheckRefused
+│   └── RunInProgress
+├── Stopped               a safe boundary was reached before the end; continue later
+└── PoolError             the work on the pool failed
+    ├── XapiFailure       the XenAPI answered with an error
+    ├── Unreachable       no connection; the request was not sent
+    │   └── Untrusted     the other end is not who it should be
+    ├── ReplyLost         the request was sent, its answer never came
+    ├── TaskLost          the server no longer knows the task
+    ├── WaitTimeout       something awaited did not come about in its time
+    ├── LockLost          the run record on the pool is no longer ours
+    └── StepFailed        a step of the run could not be made so
+        ├── UploadFailed
+        ├── BackupFailed
+        ├── ApplyFailed
+        ├── DrainFailed
+        ├── RebootFailed
+        ├── VerificationFailed
+        ├── ReturnFailed
+        └── SshError
+
+A message says what happened, to which host or VM by name, what was not touched and what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xenpatch.prechecks.finding import Finding
+
+
+class XenpatchError(Exception):
+    """Base of all of them; never raised itself."""
+
+
+class InputError(XenpatchError):
+    """What the person gave cannot be used; nothing was contacted or changed."""
+
+
+class Refused(XenpatchError):
+    """The pool is in no state to be patched; nothing was changed."""
+
+
+class PrecheckRefused(Refused):
+    """Findings of the prechecks forbid the run."""
+
+    def __init__(self, message: str, findings: Sequence[Finding]) -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)
+
+
+class RunInProgress(Refused):
+    """Another run holds the pool's run record."""
+
+
+class Stopped(XenpatchError):
+    """The run ended at a boundary where every VM runs and no host is out of service."""
+
+
+class PoolError(XenpatchError):
+    """Work on the pool failed."""
+
+
+class XapiFailure(PoolError):
+    """The XenAPI refused or failed a call.
+
+    ``code`` is one of the XenAPI's error codes, ``params`` are its parameters as the server sent them
+    (most often references).
+    """
+
+    def __init__(self, call: str, code: str, params: Sequence[str] = ()) -> None:
+        super().__init__(f"{call} failed: {code}" + (f" ({', '.join(params)})" if params else ""))
+        self.call = call
+        self.code = code
+        self.params = tuple(params)
+
+
+class Unreachable(PoolError):
+    """No connection could be made; the request was not sent."""
+
+
+class Untrusted(Unreachable):
+    """The certificate or host key is not the expected one; no password was sent."""
+
+
+class ReplyLost(PoolError):
+    """The connection broke after the request was sent: whether it was carried out is not known."""
+
+    def __init__(self, call: str, reason: str) -> None:
+        super().__init__(f"the answer to {call} was lost ({reason})")
+        self.call = call
+
+
+class TaskLost(PoolError):
+    """The server does not know the task any more, as after a restart of the master."""
+
+
+class WaitTimeout(PoolError):
+    """Something that was waited for did not come about within its limit (seconds)."""
+
+    def __init__(self, what: str, limit: float, last: str = "") -> None:
+        super().__init__(f"waited {limit:.0f} s for {what}, in vain" + (f"; last seen: {last}" if last else ""))
+        self.what = what
+        self.limit = limit
+
+
+class LockLost(PoolError):
+    """The run record on the pool belongs to another run now, so this one must not act any more."""
+
+
+class StepFailed(PoolError):
+    """A step of the run could not be made so."""
+
+
+class UploadFailed(StepFailed):
+    """The hotfix could not be brought onto the pool."""
+
+
+class BackupFailed(StepFailed):
+    """The pool's database could not be saved whole."""
+
+
+class ApplyFailed(StepFailed):
+    """The hotfix is not on every host."""
+
+
+class DrainFailed(StepFailed):
+    """A host could not be emptied of its VMs."""
+
+
+class RebootFailed(StepFailed):
+    """A host did not come back from its reboot as it should."""
+
+
+class VerificationFailed(StepFailed):
+    """A host does not prove what it should after its reboot."""
+
+
+class ReturnFailed(StepFailed):
+    """VMs did not get back to their home host."""
+
+
+class SshError(StepFailed):
+    """A host's control domain could not be asked over SSH."""

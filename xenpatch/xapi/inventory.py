@@ -1,0 +1,171 @@
+"""The typed picture of a pool that prechecks, plan and reports look at; read by `xenpatch.xapi.survey`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from xenpatch.hotfix.manifest import HotfixUuid
+from xenpatch.xapi.types import (
+    HostRef,
+    HostUuid,
+    NetworkUuid,
+    PatchRef,
+    PoolRef,
+    PoolUuid,
+    SrUuid,
+    VmRef,
+    VmUuid,
+)
+
+
+class PowerState(StrEnum):
+    """XenAPI enum vm_power_state."""
+
+    HALTED = "Halted"
+    PAUSED = "Paused"
+    RUNNING = "Running"
+    SUSPENDED = "Suspended"
+
+
+@dataclass(frozen=True)
+class Sr:
+    """A storage repository (XenAPI class SR)."""
+
+    uuid: SrUuid
+    name: str
+    type: str
+    shared: bool
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A virtual disk or a CD in a drive of a VM: a VBD that is not empty, with the SR it needs."""
+
+    name: str
+    sr: SrUuid
+    is_cd: bool
+
+
+@dataclass(frozen=True)
+class Vm:
+    """A virtual machine; templates, snapshots and control domains are left out of the picture.
+
+    ``memory`` (bytes) is what a host must have free to run it without squeezing: dynamic maximum and overhead.
+    """
+
+    uuid: VmUuid
+    ref: VmRef
+    name: str
+    power_state: PowerState
+    resident_on: HostUuid | None
+    memory: int
+    disks: tuple[Disk, ...] = ()
+    networks: frozenset[NetworkUuid] = frozenset()
+    auto_poweron: bool = False
+
+
+@dataclass(frozen=True)
+class AppliedPatch:
+    """A host_patch: a hotfix applied to one host; ``applied_at`` is the host's own clock, in UTC."""
+
+    uuid: HotfixUuid
+    name: str
+    applied_at: datetime
+
+
+@dataclass(frozen=True)
+class Pbd:
+    """The connection of a host to an SR (XenAPI class PBD)."""
+
+    sr: SrUuid
+    attached: bool
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host.
+
+    ``memory_capacity`` (bytes) is what VMs can have: total less overhead and control domain.
+    ``boot_time`` and ``agent_start_time`` are epoch seconds by the host's clock, 0 where it tells none.
+    ``networks`` are those it has a PIF for.
+    """
+
+    uuid: HostUuid
+    ref: HostRef
+    name: str
+    address: str
+    enabled: bool
+    live: bool
+    memory_capacity: int
+    product_version: str
+    boot_time: float
+    agent_start_time: float
+    patches: Mapping[HotfixUuid, AppliedPatch] = field(default_factory=dict)
+    pbds: tuple[Pbd, ...] = ()
+    networks: frozenset[NetworkUuid] = frozenset()
+    other_config: Mapping[str, str] = field(default_factory=dict)
+
+    def has(self, hotfix: HotfixUuid) -> bool:
+        """Whether the hotfix is applied to this host."""
+        return hotfix in self.patches
+
+    def reboot_pending(self, hotfix: HotfixUuid) -> bool:
+        """Whether the hotfix was applied after the host last booted, so that it is not in effect yet."""
+        patch = self.patches.get(hotfix)
+        return patch is not None and patch.applied_at.timestamp() > self.boot_time
+
+    @property
+    def attached_srs(self) -> frozenset[SrUuid]:
+        """The SRs whose disks the host can use now."""
+        return frozenset(pbd.sr for pbd in self.pbds if pbd.attached)
+
+
+@dataclass(frozen=True)
+class UploadedPatch:
+    """A pool_patch: a hotfix known to the pool, applied or not."""
+
+    uuid: HotfixUuid
+    ref: PatchRef
+    name: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The pool as it was when it was read. Hosts: the master first, then by name."""
+
+    uuid: PoolUuid
+    ref: PoolRef
+    name: str
+    master: HostUuid
+    ha_enabled: bool
+    wlb_enabled: bool
+    other_config: Mapping[str, str]
+    hosts: tuple[Host, ...]
+    vms: tuple[Vm, ...]
+    srs: Mapping[SrUuid, Sr]
+    network_names: Mapping[NetworkUuid, str]
+    patches: Mapping[HotfixUuid, UploadedPatch]
+
+    def host(self, uuid: HostUuid) -> Host:
+        """The host of that uuid; KeyError if the pool has none."""
+        for host in self.hosts:
+            if host.uuid == uuid:
+                return host
+        raise KeyError(uuid)
+
+    def vm(self, uuid: VmUuid) -> Vm | None:
+        """The VM of that uuid, or None if it is gone."""
+        return next((v for v in self.vms if v.uuid == uuid), None)
+
+    def residents(self, host: HostUuid) -> tuple[Vm, ...]:
+        """The VMs that live on the host now, running or paused."""
+        return tuple(v for v in self.vms if v.resident_on == host)
+
+    def can_run(self, vm: Vm, host: Host) -> bool:
+        """Whether the host sees the VM's storage and networks, apart from memory and from being in service."""
+        needed = {disk.sr for disk in vm.disks}
+        return needed <= host.attached_srs and vm.networks <= host.networks
