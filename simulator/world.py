@@ -1,0 +1,157 @@
+"""The pool as it physically is: hosts that are up or down, their files, and the time things take."""
+
+import enum
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from simulator.call import Ref
+
+if TYPE_CHECKING:
+    from simulator.clock import Clock
+    from simulator.database import Database
+    from simulator.faults import Fault, Faults
+    from simulator.journal import Journal
+    from simulator.schema import Release
+
+
+class Phase(enum.Enum):
+    """How far a host's xapi is."""
+
+    UP = "up"
+    GOING_DOWN = "going down"
+    """Shutdown has begun; xapi still answers."""
+    DOWN = "down"
+    """Nothing listens."""
+    BOOTING_EMERGENCY = "booting in emergency mode"
+    """xapi listens; every call fails with `HostRuntime.emergency_error`."""
+    STARTING = "starting"
+    """xapi serves the pool; storage is not yet plugged."""
+
+
+@dataclass(frozen=True)
+class Durations:
+    """How long things take, in simulated seconds."""
+
+    migration_base: float = 15.0
+    migration_per_gib: float = 1 / 0.35
+    shutdown_grace: float = 10.0
+    down: float = 120.0
+    toolstack_start: float = 40.0
+    until_enabled: float = 20.0
+    emergency: float = 5.0
+    patch_apply: float = 20.0
+    patch_precheck: float = 3.0
+    vm_start: float = 5.0
+    vm_shutdown: float = 10.0
+    vm_suspend: float = 20.0
+    wrong_password: float = 5.0
+
+
+@dataclass(frozen=True)
+class KnownHotfix:
+    """What the pool's hosts do with one real hotfix file, told by its md5."""
+
+    name: str
+    uuid: str
+    md5: str
+    guidance: tuple[str, ...] = ()
+    product_versions: tuple[str, ...] = ()
+    rolls_up: tuple[tuple[str, str], ...] = ()
+    """(name, uuid) of each hotfix that this one contains."""
+    packages: tuple[str, ...] = ()
+    """name-version-release.arch"""
+
+
+@dataclass(frozen=True)
+class StampInfo:
+    """One file of /var/patch/applied."""
+
+    uuid: str
+    name_label: str = ""
+    name_description: str = ""
+    version: str = ""
+    guidance: tuple[str, ...] = ()
+    applied_at: float = 0.0
+    """Simulated seconds since the epoch."""
+
+
+class Listener(Protocol):
+    """A server on one port of one host."""
+
+    def open(self) -> None:
+        """Begin to accept connections."""
+
+    def close(self) -> None:
+        """Stop accepting and cut the open connections."""
+
+
+@dataclass
+class HostRuntime:
+    """One physical host: what it has that the database does not."""
+
+    ref: Ref
+    address: str
+    phase: Phase = Phase.UP
+    emergency_error: tuple[str, ...] = ("HOST_STILL_BOOTING",)
+    disabled_by_user: bool = False
+    disabled_until_reboot: bool = False
+    files: dict[str, Path] = field(default_factory=dict)
+    """Uploaded patch files by pool_patch uuid."""
+    stamps: dict[str, StampInfo] = field(default_factory=dict)
+    """/var/patch/applied by pool_patch uuid."""
+    packages: list[str] = field(default_factory=list)
+    """Installed rpm packages, name-version-release.arch."""
+    boot_id: int = 0
+    """Grows at every boot, so that work begun before one can tell."""
+    listeners: list[Listener] = field(default_factory=list)
+
+    def open_listeners(self) -> None:
+        """Let the host be reached."""
+        for listener in self.listeners:
+            listener.open()
+
+    def close_listeners(self) -> None:
+        """Cut the host off: nothing listens and open connections are gone."""
+        for listener in self.listeners:
+            listener.close()
+
+
+@dataclass
+class World:
+    """Everything the handlers act on."""
+
+    db: "Database"
+    clock: "Clock"
+    release: "Release"
+    faults: "Faults"
+    journal: "Journal"
+    folder: Path
+    durations: Durations = field(default_factory=Durations)
+    known_hotfixes: Sequence[KnownHotfix] = ()
+    password: str = "xenroot"  # noqa: S105  # the documented default of a simulated pool
+    hosts: dict[Ref, HostRuntime] = field(default_factory=dict)
+
+    @property
+    def pool(self) -> Ref:
+        """The one pool row."""
+        raise NotImplementedError
+
+    @property
+    def master(self) -> Ref:
+        """The host that is the pool's master."""
+        raise NotImplementedError
+
+    def spawn(self, function: Callable[..., None], *args: Any) -> threading.Thread:
+        """Run work in the background; it ends with the world, when it next sleeps on the clock."""
+        raise NotImplementedError
+
+    def fault_for(self, call: str, objects: Sequence[str]) -> "Fault | None":
+        """Return the fault that this call meets on any of these object references."""
+        raise NotImplementedError
+
+    def forget_volatile(self) -> None:
+        """Drop sessions, tasks and event subscriptions, as a restart of the master's xapi does."""
+        raise NotImplementedError
