@@ -2,12 +2,18 @@
 
 XenpatchError
 ├── InputError            bad input; nothing was contacted or changed
+│   └── HotfixError
+│       ├── ManifestError     the facts about a hotfix cannot be read or are not there
+│       ├── FileRefused       no file that could be a hotfix
+│       ├── ArchiveRefused    a zip that is damaged, hostile or not a hotfix's
+│       └── ChecksumMismatch  not the bytes that were published
 ├── Refused               the pool must not be touched as it is; nothing was changed
 │   ├── PrecheckRefused
 │   └── RunInProgress
 ├── Stopped               a safe boundary was reached before the end; continue later
 └── PoolError             the work on the pool failed
     ├── XapiFailure       the XenAPI answered with an error
+    ├── LoginRefused      wrong user or password
     ├── Unreachable       no connection; the request was not sent
     │   └── Untrusted     the other end is not who it should be
     ├── ReplyLost         the request was sent, its answer never came
@@ -16,6 +22,7 @@ XenpatchError
     ├── LockLost          the run record on the pool is no longer ours
     └── StepFailed        a step of the run could not be made so
         ├── UploadFailed
+        │   └── HotfixChanged the file is no longer the one that was verified
         ├── BackupFailed
         ├── ApplyFailed
         ├── DrainFailed
@@ -82,6 +89,10 @@ class XapiFailure(PoolError):
         self.params = tuple(params)
 
 
+class LoginRefused(PoolError):
+    """The pool does not know the user or the password."""
+
+
 class Unreachable(PoolError):
     """No connection could be made; the request was not sent."""
 
@@ -96,6 +107,7 @@ class ReplyLost(PoolError):
     def __init__(self, call: str, reason: str) -> None:
         super().__init__(f"the answer to {call} was lost ({reason})")
         self.call = call
+        self.reason = reason
 
 
 class TaskLost(PoolError):
@@ -106,7 +118,9 @@ class WaitTimeout(PoolError):
     """Something that was waited for did not come about within its limit (seconds)."""
 
     def __init__(self, what: str, limit: float, last: str = "") -> None:
-        super().__init__(f"waited {limit:.0f} s for {what}, in vain" + (f"; last seen: {last}" if last else ""))
+        super().__init__(
+            f"waited {limit:.0f} s for {what}, in vain" + (f"; last seen: {last}" if last else "")
+        )
         self.what = what
         self.limit = limit
 
@@ -149,3 +163,27 @@ class ReturnFailed(StepFailed):
 
 class SshError(StepFailed):
     """A host's control domain could not be asked over SSH."""
+
+
+class HotfixError(InputError):
+    """The hotfix that was given cannot be used."""
+
+
+class ManifestError(HotfixError):
+    """A manifest cannot be read or says what it must not, or there is none for the file."""
+
+
+class FileRefused(HotfixError):
+    """The path does not lead to a file that could be a hotfix or a manifest."""
+
+
+class ArchiveRefused(HotfixError):
+    """The zip is damaged, dangerous, or does not hold exactly one update."""
+
+
+class ChecksumMismatch(HotfixError):
+    """A file is not the one that was published."""
+
+
+class HotfixChanged(UploadFailed):
+    """The hotfix on disk is no longer the one that was verified; it was not sent whole."""
