@@ -40,6 +40,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from xenpatch.hotfix.checksums import FileCheck
     from xenpatch.prechecks.finding import Finding
 
 
@@ -182,7 +183,11 @@ class ArchiveRefused(HotfixError):
 
 
 class ChecksumMismatch(HotfixError):
-    """A file is not the one that was published."""
+    """A file is not the one that was published; ``files`` are all that were compared."""
+
+    def __init__(self, message: str, files: Sequence[FileCheck] = ()) -> None:
+        super().__init__(message)
+        self.files = tuple(files)
 
 
 class HotfixChanged(UploadFailed):

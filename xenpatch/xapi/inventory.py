@@ -53,7 +53,7 @@ class Disk:
 class Vm:
     """A virtual machine; templates, snapshots and control domains are left out of the picture.
 
-    ``memory`` (bytes) is what a host must have free to run it without squeezing: dynamic maximum and overhead.
+    ``memory`` (bytes) is what a host needs to run it unsqueezed: dynamic maximum and overhead.
     """
 
     uuid: VmUuid
@@ -110,11 +110,11 @@ class Host:
 
     def has(self, hotfix: HotfixUuid) -> bool:
         """Whether the hotfix is applied to this host."""
-        return hotfix in self.patches
+        return hotfix.lower() in self.patches
 
     def reboot_pending(self, hotfix: HotfixUuid) -> bool:
         """Whether the hotfix was applied after the host last booted, so that it is not in effect yet."""
-        patch = self.patches.get(hotfix)
+        patch = self.patches.get(HotfixUuid(hotfix.lower()))
         return patch is not None and patch.applied_at.timestamp() > self.boot_time
 
     @property
@@ -161,11 +161,15 @@ class Inventory:
         """The VM of that uuid, or None if it is gone."""
         return next((v for v in self.vms if v.uuid == uuid), None)
 
+    def patch(self, hotfix: HotfixUuid) -> UploadedPatch | None:
+        """What the pool knows of a hotfix, or None."""
+        return self.patches.get(HotfixUuid(hotfix.lower()))
+
     def residents(self, host: HostUuid) -> tuple[Vm, ...]:
         """The VMs that live on the host now, running or paused."""
         return tuple(v for v in self.vms if v.resident_on == host)
 
     def can_run(self, vm: Vm, host: Host) -> bool:
-        """Whether the host sees the VM's storage and networks, apart from memory and from being in service."""
+        """Whether the host sees the VM's storage and networks; memory and being in service aside."""
         needed = {disk.sr for disk in vm.disks}
         return needed <= host.attached_srs and vm.networks <= host.networks

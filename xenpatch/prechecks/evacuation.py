@@ -1,0 +1,107 @@
+"""VMs: each one that runs can leave its host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from xenpatch.plan.model import NoRoom
+from xenpatch.prechecks.finding import Finding, Severity
+from xenpatch.prechecks.picture import ROOM_CODES, Obstacle, Picture
+from xenpatch.xapi.inventory import Inventory, PowerState, Vm
+
+_STOP = "shut it down or suspend it for the time of the run"
+
+_EXPLAINED_ELSEWHERE = frozenset({"HOST_NOT_LIVE", "HOST_DISABLED"}) | ROOM_CODES
+
+
+def can_leave(picture: Picture) -> Iterator[Finding]:
+    """Nothing but room keeps a VM on its host (room is judged by the plan of the whole run)."""
+    if len(picture.pool.hosts) == 1:
+        return
+    for vm in picture.pool.vms:
+        obstacle = picture.obstacles.get(vm.uuid)
+        if obstacle is None or obstacle.code in _EXPLAINED_ELSEWHERE:
+            continue
+        reason, advice = _explain(picture.pool, vm, obstacle)
+        yield Finding(
+            Severity.BLOCKS, "evacuation", vm.name, f"cannot leave {_home(picture, vm)}: {reason}", advice
+        )
+
+
+def not_paused(picture: Picture) -> Iterator[Finding]:
+    """A paused VM cannot move, and a reboot of its host would kill it."""
+    for vm in picture.pool.vms:
+        if vm.power_state is PowerState.PAUSED and vm.resident_on in picture.todo:
+            yield Finding(
+                Severity.BLOCKS,
+                "evacuation",
+                vm.name,
+                f"is paused on {_home(picture, vm)}: a paused VM cannot be moved",
+                "unpause it, shut it down or suspend it",
+            )
+
+
+def room(picture: Picture) -> Iterator[Finding]:
+    """The whole run has a plan by which every VM always has a place."""
+    if isinstance(picture.plan, NoRoom):
+        yield Finding(
+            Severity.BLOCKS,
+            "room",
+            picture.plan.host_name,
+            picture.plan.reason,
+            "stop or move a VM, or add memory",
+        )
+
+
+def _home(picture: Picture, vm: Vm) -> str:
+    return picture.pool.host(vm.resident_on).name if vm.resident_on else "its host"
+
+
+def _explain(pool: Inventory, vm: Vm, obstacle: Obstacle) -> tuple[str, str]:
+    explain = _REASONS.get(obstacle.code)
+    if explain is None:
+        return f"the server says {obstacle.code} ({', '.join(obstacle.params)})", _STOP
+    return explain(pool, vm)
+
+
+def _storage(pool: Inventory, vm: Vm) -> tuple[str, str]:
+    elsewhere = [host for host in pool.hosts if host.uuid != vm.resident_on and host.live]
+    stuck = [disk for disk in vm.disks if not all(disk.sr in host.attached_srs for host in elsewhere)]
+    if not stuck:
+        return "another host does not see its storage", "repair the storage of the other hosts"
+    what = ", ".join(
+        f"{'CD' if disk.is_cd else 'disk'} {disk.name!r} on SR {pool.srs[disk.sr].name!r}" for disk in stuck
+    )
+    local = not any(pool.srs[disk.sr].shared for disk in stuck)
+    advice = "eject the CD" if all(disk.is_cd for disk in stuck) else _STOP
+    return f"{what}, {'which is local to its host' if local else 'which another host does not see'}", advice
+
+
+def _network(pool: Inventory, vm: Vm) -> tuple[str, str]:
+    elsewhere = [host for host in pool.hosts if host.uuid != vm.resident_on]
+    missing = [n for n in vm.networks if not all(n in host.networks for host in elsewhere)]
+    names = ", ".join(sorted(repr(pool.network_names.get(n, n)) for n in missing)) or "one of its networks"
+    return f"another host does not have the network {names}", _STOP
+
+
+def _said(reason: str, advice: str = _STOP) -> Callable[[Inventory, Vm], tuple[str, str]]:
+    return lambda _pool, _vm: (reason, advice)
+
+
+_REASONS: dict[str, Callable[[Inventory, Vm], tuple[str, str]]] = {
+    "VM_REQUIRES_SR": _storage,
+    "VM_REQUIRES_NETWORK": _network,
+    "HOST_CANNOT_ATTACH_NETWORK": _network,
+    "VM_MISSING_PV_DRIVERS": _said("it has no PV drivers", "install XenServer Tools in it, or stop it"),
+    "VM_OLD_PV_DRIVERS": _said("its PV drivers are too old", "update XenServer Tools in it, or stop it"),
+    "VM_HAS_PCI_ATTACHED": _said("it uses a PCI device of its host"),
+    "VM_HAS_VGPU": _said("it uses a virtual GPU of its host"),
+    "VM_REQUIRES_GPU": _said("it needs a GPU that another host does not have"),
+    "VM_REQUIRES_IOMMU": _said("it needs an IOMMU that another host does not have"),
+    "VM_HVM_REQUIRED": _said("it needs hardware virtualisation that another host does not have"),
+    "NO_HOSTS_AVAILABLE": _said(
+        "no other host is in service", "put another host into service, or stop the VM"
+    ),
+    "OPERATION_BLOCKED": _said("its migration is blocked by its owner (blocked_operations)"),
+    "OTHER_OPERATION_IN_PROGRESS": _said("another operation on it is under way", "wait for it to end"),
+}

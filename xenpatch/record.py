@@ -1,0 +1,170 @@
+"""The run record: what a run wrote on the pool before it acted, and the lock that it is.
+
+| key in other_config          | on   | holds                                                        |
+|------------------------------|------|--------------------------------------------------------------|
+| xenpatch                     | pool | the record, JSON; never rewritten, so the first add wins      |
+| xenpatch-stopped-<run>       | pool | why that run ended before its end; it will act no more        |
+| xenpatch-taken-<run>         | pool | the run that took over from it; the first add wins again      |
+| xenpatch-home                | host | uuids of the VMs whose home it is, comma-separated            |
+
+`pool.add_to_other_config` fails with MAP_DUPLICATE_KEY when the key exists (XenAPI), from whatever
+machine it comes: two runs on one pool are impossible.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import NewType
+
+from xenpatch.errors import LockLost, ReplyLost, RunInProgress, XapiFailure
+from xenpatch.xapi.inventory import Inventory
+from xenpatch.xapi.objects import host_ref, pool_ref
+from xenpatch.xapi.session import Session
+from xenpatch.xapi.types import HostUuid, VmUuid
+
+RunId = NewType("RunId", str)
+
+KEY = "xenpatch"
+STOPPED = "xenpatch-stopped-"
+TAKEN = "xenpatch-taken-"
+HOME = "xenpatch-home"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run says of itself. ``started`` is ISO 8601 in UTC, ``by`` is user@machine."""
+
+    run: RunId
+    hotfix: str
+    hotfix_name: str
+    started: str
+    by: str
+
+    @classmethod
+    def parse(cls, text: str) -> RunRecord:
+        """Read a record back; one that cannot be read still locks the pool."""
+        try:
+            fields = json.loads(text)
+            return cls(**{name: str(fields[name]) for name in cls.__dataclass_fields__})  # type: ignore[arg-type]
+        except (ValueError, KeyError, TypeError):
+            return cls(RunId("unknown"), "unknown", "an unknown hotfix", "an unknown time", "somebody")
+
+
+def held_by(other_config: Mapping[str, str]) -> RunRecord | None:
+    """The record on the pool, if a run holds it."""
+    text = other_config.get(KEY)
+    return RunRecord.parse(text) if text is not None else None
+
+
+def owner(other_config: Mapping[str, str]) -> RunId | None:
+    """The run that may act now: the record's own, or the last that took over."""
+    record = held_by(other_config)
+    if record is None:
+        return None
+    run = record.run
+    while (heir := other_config.get(TAKEN + run)) is not None:
+        run = RunId(heir)
+    return run
+
+
+def stop_reason(other_config: Mapping[str, str]) -> str | None:
+    """Why the run that holds the record has stopped for good, or None while it may still act."""
+    run = owner(other_config)
+    return other_config.get(STOPPED + run) if run is not None else None
+
+
+def obstacle(other_config: Mapping[str, str], run: RunId, hotfix: str) -> str | None:
+    """Why `run` may not begin or continue here, as a sentence; None when nothing is in its way."""
+    record, holder = held_by(other_config), owner(other_config)
+    if record is None or holder == run:
+        return None
+    who = f"run {holder} of {record.hotfix_name}, started {record.started} by {record.by}"
+    if stop_reason(other_config) is None:
+        return (
+            f"this pool is being patched already: {who}. Nothing was changed. If that run is dead for "
+            f"certain, remove the key {KEY!r} from the pool's other-config and start again."
+        )
+    if record.hotfix.lower() != hotfix.lower():
+        return f"an unfinished run waits to be continued first: {who}. Nothing was changed."
+    return None
+
+
+def claim(session: Session, record: RunRecord) -> RunId | None:
+    """Make the pool ours, and return the stopped run that this one continues, or None.
+
+    Safe to call again: a record of our own is found and kept. Raises RunInProgress.
+    """
+    try:
+        add_once(session, "pool", pool_ref(session), KEY, json.dumps(asdict(record)))
+    except ReplyLost:
+        pass  # the look tells whether it was written
+    found = _other_config(session)
+    before = owner(found)
+    if before == record.run:
+        return None
+    if before is None:
+        raise RunInProgress("the run record could not be written on the pool; nothing was changed")
+    if reason := obstacle(found, record.run, record.hotfix):
+        raise RunInProgress(reason)
+    add_once(session, "pool", pool_ref(session), TAKEN + before, record.run)
+    assert_ours(session, record.run)
+    return before
+
+
+def assert_ours(session: Session, run: RunId) -> None:
+    """Read the lock again before a destructive step; raise LockLost when it is not this run's any more."""
+    holder = owner(_other_config(session))
+    if holder != run:
+        raise LockLost(
+            f"the pool's run record belongs to {holder or 'nobody'} now, not to this run ({run}); "
+            "this run stops here and touches nothing more"
+        )
+
+
+def mark_stopped(session: Session, run: RunId, reason: str) -> None:
+    """Say on the pool that this run will act no more, so that another may continue it."""
+    if owner(_other_config(session)) == run:
+        add_once(session, "pool", pool_ref(session), STOPPED + run, reason)
+
+
+def release(session: Session, run: RunId) -> None:
+    """Remove every trace of the run from the pool, the lock last; safe to call again."""
+    found = _other_config(session)
+    if owner(found) not in (run, None):
+        return
+    for key in (*(key for key in found if key.startswith((STOPPED, TAKEN))), KEY):
+        if key in found:
+            session.call("pool.remove_from_other_config", pool_ref(session), key)
+
+
+def homes(pool: Inventory) -> dict[VmUuid, HostUuid]:
+    """Where each VM belongs: as a run has written it down, otherwise where it lives now."""
+    known = {vm.uuid: vm.resident_on for vm in pool.vms if vm.resident_on is not None}
+    for host in pool.hosts:
+        known.update(dict.fromkeys(_split(host.other_config.get(HOME)), host.uuid))
+    return {uuid: home for uuid, home in known.items() if pool.vm(uuid) is not None}
+
+
+def write_home(session: Session, host: HostUuid, vms: Iterable[VmUuid]) -> None:
+    """Write down whose home the host is, unless that has been done."""
+    add_once(session, "host", host_ref(session, host), HOME, ",".join(sorted(vms)))
+
+
+def add_once(session: Session, kind: str, ref: str, key: str, value: str) -> None:
+    """Add a key to an object's other_config; one that is there already stays as it is."""
+    try:
+        session.call(f"{kind}.add_to_other_config", ref, key, value)
+    except XapiFailure as refused:
+        if refused.code != "MAP_DUPLICATE_KEY":
+            raise
+
+
+def _split(text: str | None) -> list[VmUuid]:
+    return [VmUuid(part) for part in (text or "").split(",") if part]
+
+
+def _other_config(session: Session) -> dict[str, str]:
+    found: dict[str, str] = session.read("pool.get_other_config", pool_ref(session))
+    return found

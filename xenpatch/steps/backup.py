@@ -1,0 +1,74 @@
+"""A copy of the pool's database, before the first change (`xe pool-dump-database`)."""
+
+from __future__ import annotations
+
+import os
+import xml.parsers.expat
+from datetime import UTC, datetime
+from pathlib import Path
+
+from xenpatch.errors import BackupFailed, PoolError
+from xenpatch.xapi.files import download
+from xenpatch.xapi.inventory import Inventory
+from xenpatch.xapi.session import Session
+
+
+def default_folder() -> Path:
+    """Where backups go unless told otherwise: the user's state folder."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "xenpatch" / "backups"
+
+
+def back_up(session: Session, pool: Inventory, folder: Path) -> Path:
+    """Save the database, readable by its owner alone, and return where.
+
+    It holds secrets: password hashes, storage and licence credentials. Raises BackupFailed, with nothing
+    left behind, unless it is whole: a database that names this pool and each of its hosts.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        path = folder / f"{pool.uuid}-{stamp}.xml"
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as failed:
+        raise BackupFailed(f"no backup can be written to {folder}: {failed.strerror}; nothing was changed") from None
+    try:
+        whole = _Wholeness()
+        with os.fdopen(handle, "wb") as file:
+            download(session, "/pool/xmldbdump", lambda data: (whole.feed(data), file.write(data)))
+            os.fsync(file.fileno())
+        whole.check(pool)
+    except (PoolError, OSError, xml.parsers.expat.ExpatError) as broken:
+        path.unlink(missing_ok=True)
+        raise BackupFailed(
+            f"the backup of the pool database is not whole ({broken}); nothing was changed on any host"
+        ) from None
+    return path
+
+
+class _Wholeness:
+    """Reads the dump as it streams by and notes which pools and hosts it holds."""
+
+    def __init__(self) -> None:
+        self._parser = xml.parsers.expat.ParserCreate()
+        self._parser.StartElementHandler = self._start
+        self._table = ""
+        self._root = ""
+        self._uuids: dict[str, set[str]] = {"pool": set(), "host": set()}
+
+    def feed(self, data: bytes) -> None:
+        self._parser.Parse(data, False)
+
+    def check(self, pool: Inventory) -> None:
+        """Raise unless the document is complete and is this pool's database."""
+        self._parser.Parse(b"", True)
+        missing = {host.uuid for host in pool.hosts} - self._uuids["host"]
+        if self._root != "database" or pool.uuid not in self._uuids["pool"] or missing:
+            raise PoolError("it is not the database of this pool")
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._root = self._root or name
+        if name == "table":
+            self._table = attributes.get("name", "")
+        elif name == "row" and self._table in self._uuids:
+            self._uuids[self._table].add(attributes.get("uuid", ""))

@@ -1,0 +1,89 @@
+"""Taking a host out of service and its VMs away from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xenpatch.errors import DrainFailed, ReplyLost, TaskLost, XapiFailure
+from xenpatch.plan.model import Move
+from xenpatch.plan.planner import check_move
+from xenpatch.progress import MoveAdvanced, MoveDone, MoveStarted, publish
+from xenpatch.record import RunId, add_once, assert_ours
+from xenpatch.waiting import NotYet, wait_for
+from xenpatch.xapi import tasks
+from xenpatch.xapi.inventory import PowerState
+from xenpatch.xapi.objects import host_ref, vm_ref
+from xenpatch.xapi.session import Session
+from xenpatch.xapi.survey import read_inventory
+from xenpatch.xapi.types import HostUuid, VmUuid
+
+MIGRATED = "MAINTENANCE_MODE_EVACUATED_VMS_MIGRATED"
+MOVE_LIMIT = 3600.0
+
+
+def disable(session: Session, run: RunId, host: HostUuid, vms: Iterable[VmUuid]) -> None:
+    """Have the host accept no more VMs, and the list of its own VMs kept where XenCenter looks for it.
+
+    Safe to call again: ``host.disable`` is idempotent, and the list is never overwritten by a shorter one.
+    """
+    assert_ours(session, run)
+    ref = host_ref(session, host)
+    add_once(session, "host", ref, MIGRATED, ",".join(sorted(vms)))
+    session.call("host.disable", ref)
+    if session.read("host.get_enabled", ref):
+        raise DrainFailed("the host is still enabled after host.disable; no VM was moved")
+
+
+def move_vm(session: Session, run: RunId, move: Move) -> str:
+    """Have a VM on the host that the plan names, and return what proves it.
+
+    Safe to call again: a VM that is there already is left alone, a migration under way is waited for, and
+    after a lost answer the VM itself is asked. Raises XapiFailure as the server gives it, DrainFailed when
+    the pool has changed so that the move is not sound any more.
+    """
+    assert_ours(session, run)
+    pool = read_inventory(session)
+    vm = pool.vm(move.vm)
+    if vm is not None and vm.power_state is PowerState.RUNNING and vm.resident_on == move.dst:
+        return f"{move.vm_name} runs on {move.dst_name} already"
+    if (surprise := check_move(pool, move)) is not None:
+        raise DrainFailed(f"{move.vm_name} was not moved: {surprise}")
+    publish(MoveStarted(move))
+    try:
+        _migrate(session, move)
+    except Exception as failed:
+        publish(MoveDone(move, error=str(failed)))
+        raise
+    publish(MoveDone(move))
+    return f"{move.vm_name} runs on {move.dst_name}"
+
+
+def _migrate(session: Session, move: Move) -> None:
+    vm, dst = vm_ref(session, move.vm), host_ref(session, move.dst)
+    try:
+        tasks.run(
+            session,
+            "VM.pool_migrate",
+            vm,
+            dst,
+            {"live": "true"},
+            what=f"{move.vm_name} to move from {move.src_name} to {move.dst_name}",
+            limit=MOVE_LIMIT,
+            on_progress=lambda fraction: publish(MoveAdvanced(move, fraction)),
+        )
+    except (ReplyLost, TaskLost):
+        _await_end(session, move)
+    record = session.read("VM.get_record", vm_ref(session, move.vm))
+    if record["resident_on"] != host_ref(session, move.dst):
+        raise XapiFailure("VM.pool_migrate", "VM_MIGRATE_FAILED", [move.vm_name, move.src_name, move.dst_name])
+
+
+def _await_end(session: Session, move: Move) -> None:
+    """Wait until nothing migrates the VM any more: its own record tells, whatever became of the task."""
+
+    def look() -> bool | NotYet:
+        record = session.read("VM.get_record", vm_ref(session, move.vm))
+        busy = "pool_migrate" in record["current_operations"].values()
+        return NotYet("it is still moving") if busy else True
+
+    wait_for(f"the migration of {move.vm_name}, whose answer was lost", look, MOVE_LIMIT)

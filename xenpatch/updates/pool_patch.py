@@ -1,0 +1,208 @@
+"""Updates of XenServer up to 7.0: the XenAPI class pool_patch."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Sequence
+
+from xenpatch.errors import ApplyFailed, PoolError, ReplyLost, TaskLost, UploadFailed, XapiFailure
+from xenpatch.hotfix.intake import Hotfix
+from xenpatch.hotfix.manifest import Manifest
+from xenpatch.prechecks.picture import Verdict
+from xenpatch.xapi import tasks
+from xenpatch.xapi.files import upload_patch
+from xenpatch.xapi.inventory import Host, Inventory, UploadedPatch
+from xenpatch.xapi.session import Session
+from xenpatch.xapi.survey import read_inventory
+from xenpatch.xapi.types import PatchRef
+
+PRECHECK_LIMIT = 600.0
+APPLY_LIMIT = 1800.0
+_TRIES = 2  # the second one only when the first left neither a task nor an effect
+_OVER = frozenset({"PATCH_ALREADY_APPLIED"})
+
+
+class PoolPatch:
+    """The mechanism `pool_patch`: upload to the master, precheck and apply on each host."""
+
+    def bring(self, session: Session, hotfix: Hotfix, on_sent: Callable[[int], None] | None = None) -> bool:
+        """Have the file on the pool; return whether it was uploaded now.
+
+        A patch of that uuid with its file is used as it is; PATCH_ALREADY_EXISTS says the same. Raises
+        UploadFailed when the server refuses the file or knows it by another uuid than the manifest.
+        """
+        if _uploaded(session, hotfix.manifest) is not None:
+            return False
+        try:
+            ref = self._upload(session, hotfix, on_sent)
+        except XapiFailure as refused:
+            if refused.code == "PATCH_ALREADY_EXISTS" and _uploaded(session, hotfix.manifest) is not None:
+                return False
+            raise UploadFailed(_upload_refused(hotfix.manifest, refused)) from None
+        self._check_uuid(session, hotfix.manifest, ref)
+        return True
+
+    def remove(self, session: Session, manifest: Manifest) -> None:
+        """Destroy the patch's record and file; one that is gone, or applied to a host, is left as it is."""
+        patch = _uploaded(session, manifest)
+        if patch is None:
+            return
+        try:
+            session.call("pool_patch.destroy", patch.ref)
+        except XapiFailure as refused:
+            if refused.code not in ("PATCH_IS_APPLIED", "HANDLE_INVALID"):
+                raise
+
+    def precheck(self, session: Session, manifest: Manifest, host: Host) -> Verdict:
+        """Ask the host; a failed check may come as an error or as a successful `<error>` text."""
+        try:
+            said = tasks.run(
+                session,
+                "pool_patch.precheck",
+                _ref(session, manifest),
+                host.ref,
+                what=f"{host.name}'s own precheck of {manifest.name}",
+                limit=PRECHECK_LIMIT,
+            )
+        except XapiFailure as refused:
+            return Verdict(refused.code, _explain(manifest, refused.code, refused.params[1:]))
+        return _parse_precheck(manifest, said)
+
+    def apply(self, session: Session, manifest: Manifest, on_progress: Callable[[float], None]) -> None:
+        """Apply to every host that lacks it; success is that every host lists it.
+
+        The whole pool at once while no host has it (``pool_patch.pool_apply``, which stops at the first
+        failure), host by host after that. A call whose answer was lost is not sent again as long as its
+        task or its effect shows.
+        """
+        pool = read_inventory(session)
+        cause: PoolError | None = None
+        try:
+            if len(_lacking(pool, manifest)) == len(pool.hosts):
+                self._pool_apply(session, manifest, on_progress)
+            else:
+                self._apply_to_rest(session, manifest, _lacking(pool, manifest))
+        except PoolError as failed:
+            cause = failed
+        pool = read_inventory(session)
+        if lacking := _lacking(pool, manifest):
+            raise ApplyFailed(_half_applied(pool, manifest, lacking, cause)) from cause
+
+    def _upload(
+        self, session: Session, hotfix: Hotfix, on_sent: Callable[[int], None] | None
+    ) -> PatchRef:
+        with hotfix.open_update() as body:
+            return upload_patch(session, body, hotfix.update_size, on_sent=on_sent)
+
+    def _check_uuid(self, session: Session, manifest: Manifest, ref: PatchRef) -> None:
+        uuid = str(session.read("pool_patch.get_uuid", ref))
+        if uuid.lower() != manifest.uuid.lower():
+            session.call("pool_patch.destroy", ref)
+            raise UploadFailed(
+                f"the pool reads the file as hotfix {uuid}, the manifest says {manifest.uuid}: it is not "
+                f"{manifest.name}. The upload was removed again; no host was touched."
+            )
+
+    def _pool_apply(
+        self, session: Session, manifest: Manifest, on_progress: Callable[[float], None]
+    ) -> None:
+        ref = _ref(session, manifest)
+        task = tasks.pending(session, "pool_patch.pool_apply")
+        for _ in range(_TRIES):
+            if task is None and _lacking(read_inventory(session), manifest):
+                task = tasks.start_surely(session, "pool_patch.pool_apply", ref)
+        if task is not None:
+            what = f"{manifest.name} to be applied to the pool"
+            tasks.finish(
+                session, task, "pool_patch.pool_apply", what=what, limit=APPLY_LIMIT, on_progress=on_progress
+            )
+
+    def _apply_to_rest(self, session: Session, manifest: Manifest, hosts: Sequence[Host]) -> None:
+        for host in hosts:
+            try:
+                tasks.run(
+                    session,
+                    "pool_patch.apply",
+                    _ref(session, manifest),
+                    host.ref,
+                    what=f"{manifest.name} to be applied to {host.name}",
+                    limit=APPLY_LIMIT,
+                )
+            except (ReplyLost, TaskLost):
+                continue  # the look at the hosts afterwards tells what became of it
+            except XapiFailure as refused:
+                if refused.code not in _OVER:
+                    raise
+
+
+def _uploaded(session: Session, manifest: Manifest) -> UploadedPatch | None:
+    """The patch with its file: a record alone (size 0, as a roll-up leaves) cannot be applied."""
+    patch = read_inventory(session).patch(manifest.uuid)
+    return patch if patch is not None and patch.size > 0 else None
+
+
+def _ref(session: Session, manifest: Manifest) -> PatchRef:
+    """References change when the master restarts, so it is looked up each time."""
+    return PatchRef(session.read("pool_patch.get_by_uuid", manifest.uuid))
+
+
+def _lacking(pool: Inventory, manifest: Manifest) -> tuple[Host, ...]:
+    return tuple(host for host in pool.hosts if not host.has(manifest.uuid))
+
+
+def _half_applied(
+    pool: Inventory, manifest: Manifest, lacking: Sequence[Host], cause: PoolError | None
+) -> str:
+    have = ", ".join(host.name for host in pool.hosts if host not in lacking) or "no host"
+    lack = ", ".join(host.name for host in lacking)
+    return (
+        f"{manifest.name} was applied to {have}; {lack} lacks it"
+        + (f": {_cause(manifest, cause)}" if cause else "")
+        + ". No VM was moved and no host rebooted. Cure the cause and start again: the run continues with "
+        "the hosts that lack it."
+    )
+
+
+def _cause(manifest: Manifest, cause: PoolError) -> str:
+    if isinstance(cause, XapiFailure):
+        return _explain(manifest, cause.code, cause.params)
+    return str(cause)
+
+
+def _upload_refused(manifest: Manifest, refused: XapiFailure) -> str:
+    why = {
+        "INVALID_PATCH": "it does not accept the file (a bad signature, a damaged file, or no space for it)",
+        "INVALID_PATCH_WITH_LOG": "it does not accept the file",
+        "OUT_OF_SPACE": "it has no space for the file",
+    }.get(refused.code, refused.code)
+    details = f" [{', '.join(refused.params)}]" if refused.params else ""
+    return f"the master refused {manifest.name}: {why}{details}. No host was touched."
+
+
+def _parse_precheck(manifest: Manifest, said: str) -> Verdict:
+    start = said.find("<error")
+    if start < 0:
+        return Verdict()
+    try:
+        error = ET.fromstring(said[start : said.rindex(">") + 1])  # noqa: S314 - expat bounds entities itself
+    except (ET.ParseError, ValueError):
+        return Verdict("PATCH_PRECHECK_FAILED_UNKNOWN_ERROR", said.strip())
+    code = error.get("errorcode", "PATCH_PRECHECK_FAILED_UNKNOWN_ERROR")
+    details = [child.get("uuid") or (child.text or "").strip() for child in error]
+    return Verdict(code, _explain(manifest, code, details))
+
+
+def _explain(manifest: Manifest, code: str, details: Sequence[str]) -> str:
+    shown = list(details) + ["?", "?"]
+    known = {
+        "PATCH_PRECHECK_FAILED_WRONG_SERVER_VERSION": f"{manifest.name} is for version {shown[1]}, found {shown[0]}",
+        "PATCH_PRECHECK_FAILED_WRONG_SERVER_BUILD": f"{manifest.name} is for build {shown[1]}, found {shown[0]}",
+        "PATCH_PRECHECK_FAILED_PREREQUISITE_MISSING": f"these hotfixes must be applied first: {shown[0]}",
+        "PATCH_PRECHECK_FAILED_VM_RUNNING": f"{manifest.name} needs all VMs of the host stopped",
+        "PATCH_PRECHECK_FAILED_OUT_OF_SPACE": f"{shown[0]} bytes free in its control domain, {shown[1]} needed",
+        "PATCH_PRECHECK_TOOLS_ISO_MOUNTED": "a VM has the tools CD in its drive: eject it",
+        "PATCH_APPLY_FAILED": f"its apply script failed: {' '.join(details).strip()}",
+        "CANNOT_FIND_PATCH": "the master has no file of the hotfix any more",
+        "HOST_OFFLINE": "the host is offline",
+    }
+    return known.get(code) or f"{code} ({', '.join(details)})" if details else known.get(code, code)

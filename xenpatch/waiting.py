@@ -1,0 +1,62 @@
+"""Waiting for something with a limit, saying what is awaited."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from xenpatch.errors import WaitTimeout
+from xenpatch.progress import Waited, Waiting, publish
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class NotYet:
+    """What was seen instead of the thing awaited."""
+
+    seen: str
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often to look: at first soon, then ever more slowly (seconds)."""
+
+    first: float = 0.1
+    growth: float = 1.5
+    longest: float = 5.0
+
+    @classmethod
+    def from_environment(cls) -> Pace:
+        """The standard pace; XENPATCH_POLL_SECONDS sets its longest pause, for pools with a faster clock."""
+        longest = float(os.environ.get("XENPATCH_POLL_SECONDS", cls.longest))
+        return cls(first=min(cls.first, longest), longest=longest)
+
+    def after(self, pause: float) -> float:
+        """The pause that follows this one."""
+        return min(pause * self.growth, self.longest)
+
+
+def wait_for(what: str, look: Callable[[], T | NotYet], limit: float, *, pace: Pace | None = None) -> T:
+    """Look again and again until `look` gives more than a NotYet, and return that.
+
+    ``limit`` is in seconds; after it WaitTimeout says what was awaited and what was seen last. Errors that
+    `look` raises are not caught.
+    """
+    pace = pace or Pace.from_environment()
+    began = time.monotonic()
+    pause = pace.first
+    try:
+        while isinstance(found := look(), NotYet):
+            waited = time.monotonic() - began
+            if waited >= limit:
+                raise WaitTimeout(what, limit, found.seen)
+            publish(Waiting(what=what, seen=found.seen, waited=waited, limit=limit))
+            time.sleep(min(pause, limit - waited))
+            pause = pace.after(pause)
+        return found
+    finally:
+        publish(Waited(what))

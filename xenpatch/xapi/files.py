@@ -1,0 +1,111 @@
+"""Bringing a file to the pool by `PUT /pool_patch_upload`."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from collections.abc import Callable
+from typing import BinaryIO
+from urllib.parse import urlencode, urlsplit
+
+from xenpatch.errors import PoolError, ReplyLost, UploadFailed, XapiFailure
+from xenpatch.xapi import tasks
+from xenpatch.xapi.session import Session
+from xenpatch.xapi.transport import open_connection
+from xenpatch.xapi.types import PatchRef
+
+_CHUNK = 1 << 16
+_STALL = 60.0  # seconds that one read or write may take
+_TASK_LIMIT = 1800.0
+_LONGEST_HEAD = 1 << 14
+
+Sent = Callable[[int], None]
+
+
+def upload_patch(session: Session, body: BinaryIO, size: int, *, on_sent: Sent | None = None) -> PatchRef:
+    """Upload `size` bytes and return the patch's reference.
+
+    xapi answers ``200`` before it reads the body, and tells success in the task alone; on an HTTP/1.1
+    connection it would never close, so the request is HTTP/1.0 (xapi 6.0.2, handler of pool_patch_upload).
+    Raises XapiFailure with the task's error (PATCH_ALREADY_EXISTS, INVALID_PATCH, ...), UploadFailed when
+    the request itself is refused.
+    """
+    with tasks.created(session, "xenpatch upload") as task:
+        query = urlencode({"session_id": session.ref, "task_id": task})
+        broken = _put(session, f"/pool_patch_upload?{query}", body, size, on_sent)
+        try:
+            result = tasks.finish(
+                session,
+                task,
+                "pool_patch_upload",
+                what="the pool to take in the uploaded file",
+                limit=_limit(broken),
+            )
+        except XapiFailure:
+            raise
+        except PoolError as lost:
+            raise UploadFailed(f"the upload did not come to an end: {broken or lost}") from None
+    return PatchRef(result)
+
+
+def _limit(broken: str | None) -> float:
+    return _TASK_LIMIT if broken is None else _STALL
+
+
+def _put(session: Session, target: str, body: BinaryIO, size: int, on_sent: Sent | None) -> str | None:
+    """Send the file; return what broke on the way, if anything: the task tells what became of it."""
+    connection = open_connection(session.url, session.endpoint.trust, _STALL)
+    try:
+        sock: socket.socket = connection.sock
+        head = f"PUT {target} HTTP/1.0\r\nHost: {urlsplit(session.url).netloc}\r\nUser-Agent: xenpatch\r\n"
+        sock.sendall(f"{head}Content-Length: {size}\r\n\r\n".encode())
+        _expect_ok(sock)
+        _stream(sock, body, on_sent)
+    except (OSError, ReplyLost) as cut:
+        return str(cut)
+    finally:
+        connection.close()
+    return None
+
+
+def _expect_ok(sock: socket.socket) -> None:
+    head = b""
+    while b"\r\n\r\n" not in head:
+        data = sock.recv(1)
+        if not data or len(head) > _LONGEST_HEAD:
+            raise ReplyLost("PUT /pool_patch_upload", "the server closed the connection")
+        head += data
+    status = head.split(b"\r\n", 1)[0].decode("latin-1").split(None, 2)
+    if len(status) < 2 or status[1] != "200":
+        raise UploadFailed(f"the pool refused the upload: HTTP {' '.join(status[1:])}; nothing was changed")
+
+
+def _stream(sock: socket.socket, body: BinaryIO, on_sent: Sent | None) -> None:
+    sent = 0
+    while data := body.read(_CHUNK):
+        sock.sendall(data)
+        sent += len(data)
+        if on_sent is not None:
+            on_sent(sent)
+
+
+def download(session: Session, path: str, write: Callable[[bytes], object]) -> None:
+    """Stream what a GET handler sends (such as `/pool/xmldbdump`) until its end.
+
+    Raises ReplyLost when it breaks off or is refused; a server that sends no length says by closing that it
+    has sent everything, so the caller must prove the content whole.
+    """
+    connection = open_connection(session.url, session.endpoint.trust, _STALL)
+    try:
+        connection.request(
+            "GET", f"{path}?{urlencode({'session_id': session.ref})}", headers={"Connection": "close"}
+        )
+        response = connection.getresponse()
+        if response.status != 200:
+            raise ReplyLost(f"GET {path}", f"HTTP {response.status} {response.reason}")
+        while data := response.read(_CHUNK):
+            write(data)
+    except (OSError, http.client.HTTPException) as cut:
+        raise ReplyLost(f"GET {path}", str(cut)) from None
+    finally:
+        connection.close()

@@ -1,0 +1,19 @@
+"""From a uuid to the reference of the moment: references change when the master restarts."""
+
+from xenpatch.xapi.session import Session
+from xenpatch.xapi.types import HostRef, HostUuid, PoolRef, VmRef, VmUuid
+
+
+def pool_ref(session: Session) -> PoolRef:
+    """The pool that the session talks to."""
+    return PoolRef(session.read("pool.get_all")[0])
+
+
+def host_ref(session: Session, host: HostUuid) -> HostRef:
+    """The host of that uuid; XapiFailure UUID_INVALID when the pool has none."""
+    return HostRef(session.read("host.get_by_uuid", host))
+
+
+def vm_ref(session: Session, vm: VmUuid) -> VmRef:
+    """The VM of that uuid; XapiFailure UUID_INVALID when it is gone."""
+    return VmRef(session.read("VM.get_by_uuid", vm))

@@ -1,0 +1,201 @@
+"""A session with a pool: finds the master, logs in again when it must, never sends a call twice unasked."""
+
+from __future__ import annotations
+
+import threading
+import xmlrpc.client
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+from xml.parsers.expat import ExpatError
+
+import XenAPI
+
+from xenpatch.errors import LoginRefused, PoolError, ReplyLost, Unreachable, Untrusted, XapiFailure
+from xenpatch.waiting import NotYet, wait_for
+from xenpatch.xapi.tls import Trust
+from xenpatch.xapi.transport import OneAttempt, check_url, on_host
+from xenpatch.xapi.types import SessionRef
+
+PASSING_CODES = {
+    "HOST_STILL_BOOTING": "the toolstack is starting",
+    "HOST_HAS_NO_MANAGEMENT_IP": "the toolstack is starting",
+    "HOST_MASTER_CANNOT_TALK_BACK": "the host has not joined its master yet",
+    "HOST_UNKNOWN_TO_MASTER": "the host has not joined its master yet",
+    "HOST_OFFLINE": "the host is not back yet",
+    "CANNOT_CONTACT_HOST": "the host is not reachable yet",
+    "SESSION_INVALID": "the master has restarted",
+}
+_MOST_REFUSALS = 5
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a pool is and who asks. ``urls`` are members of the pool; any of them leads to the master."""
+
+    urls: tuple[str, ...]
+    user: str = "root"
+    password: str = field(default="", repr=False)
+    trust: Trust = field(default_factory=Trust)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "urls", tuple(check_url(url) for url in self.urls))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds: ``call`` on the socket of one call, ``master`` for a lost master to come back."""
+
+    call: float = 120.0
+    master: float = 1800.0
+
+
+class Session:
+    """Calls on one pool. Threads may share it: each call has a connection of its own.
+
+    `call` sends once. An answer that proves that nothing was done (HOST_IS_SLAVE, SESSION_INVALID) is
+    followed; anything else is the caller's. `read` is for questions only and outlasts a master's restart.
+    """
+
+    def __init__(self, endpoint: Endpoint, limits: Limits | None = None) -> None:
+        self.endpoint = endpoint
+        self.limits = limits or Limits()
+        self._url = endpoint.urls[0]
+        self._ref: SessionRef | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        """Where the master was last found."""
+        return self._url
+
+    @property
+    def ref(self) -> SessionRef:
+        """The session's reference, for the HTTP handlers; raises PoolError before the login."""
+        if self._ref is None:
+            raise PoolError("not logged in")
+        return self._ref
+
+    def login(self) -> None:
+        """Log in, trying each address once.
+
+        Raises LoginRefused for a wrong user or password, Untrusted before any password is sent to a
+        server that is not the expected one, Unreachable when no address answers.
+        """
+        refusals: list[str] = []
+        for url in self._addresses():
+            self._url = url
+            try:
+                self._login(self._ref)
+                self.call("pool.get_all")
+            except Untrusted:
+                raise
+            except (Unreachable, ReplyLost) as lost:
+                refusals.append(str(lost))
+            else:
+                return
+        raise Unreachable("; ".join(refusals) + ". Nothing was sent to the pool and nothing was changed.")
+
+    def logout(self) -> None:
+        """End the session; one that is gone already is fine."""
+        if self._ref is not None:
+            with suppress(PoolError):
+                self._send(self._url, "session.logout", (self._ref,))
+            self._ref = None
+
+    def call(self, method: str, *args: Any) -> Any:
+        """Carry out one message of the XenAPI, such as ``host.disable``, and return its value.
+
+        Raises XapiFailure (refused or failed), Unreachable (not sent), ReplyLost (sent, outcome unknown).
+        """
+        for _ in range(_MOST_REFUSALS):
+            used = self.ref
+            try:
+                return self._send(self._url, method, (used, *args))
+            except XapiFailure as refused:
+                if refused.code == "SESSION_INVALID":
+                    self._login(used)
+                elif refused.code == "HOST_IS_SLAVE":
+                    self._url = on_host(self._url, refused.params[0])
+                else:
+                    raise
+        raise PoolError(f"{method} was sent from host to host without finding the master of the pool")
+
+    def read(self, method: str, *args: Any) -> Any:
+        """Ask something that changes nothing; a lost master is waited for."""
+
+        def ask() -> Any:
+            try:
+                return self.call(method, *args)
+            except Untrusted:
+                raise
+            except (Unreachable, ReplyLost) as lost:
+                self._try_next_address()
+                return NotYet(str(lost))
+            except XapiFailure as refused:
+                if refused.code not in PASSING_CODES:
+                    raise
+                return NotYet(PASSING_CODES[refused.code])
+
+        return wait_for(f"an answer of the pool's master to {method}", ask, self.limits.master)
+
+    def _addresses(self) -> tuple[str, ...]:
+        return (self._url, *(url for url in self.endpoint.urls if url != self._url))
+
+    def _try_next_address(self) -> None:
+        urls = self.endpoint.urls
+        if len(urls) > 1:
+            self._url = urls[(urls.index(self._url) + 1) % len(urls)] if self._url in urls else urls[0]
+
+    def _login(self, stale: SessionRef | None) -> None:
+        with self._lock:
+            if self._ref is not None and self._ref != stale:
+                return
+            args = (self.endpoint.user, self.endpoint.password, "1.0", "xenpatch")
+            try:
+                self._ref = SessionRef(self._send(self._url, "session.login_with_password", args))
+            except XapiFailure as refused:
+                if refused.code == "HOST_IS_SLAVE":
+                    self._url = on_host(self._url, refused.params[0])
+                    self._ref = SessionRef(self._send(self._url, "session.login_with_password", args))
+                elif refused.code == "SESSION_AUTHENTICATION_FAILED":
+                    raise LoginRefused(
+                        f"{self._url} refused user {self.endpoint.user}: wrong user or password. "
+                        "Nothing was changed."
+                    ) from None
+                else:
+                    raise
+
+    def _send(self, url: str, method: str, args: tuple[Any, ...]) -> Any:
+        transport = OneAttempt(url, self.endpoint.trust, self.limits.call)
+        proxy = XenAPI.Session(url, transport=transport)
+        try:
+            answer = getattr(proxy, method)(*args)
+        except ReplyLost as lost:
+            raise ReplyLost(method, lost.reason) from None
+        except xmlrpc.client.Fault as fault:
+            raise XapiFailure(method, "FAULT", [str(fault.faultCode), fault.faultString]) from None
+        except (ExpatError, xmlrpc.client.Error, ValueError) as garbled:
+            raise ReplyLost(method, f"the answer cannot be read: {garbled}") from None
+        return _value(method, answer)
+
+
+def _value(method: str, answer: Any) -> Any:
+    match answer:
+        case {"Status": "Success", "Value": value}:
+            return value
+        case {"Status": "Failure", "ErrorDescription": [str(code), *params]}:
+            raise XapiFailure(method, code, [str(param) for param in params])
+    raise ReplyLost(method, "the answer is not one of the XenAPI")
+
+
+@contextmanager
+def open_session(endpoint: Endpoint, limits: Limits | None = None) -> Iterator[Session]:
+    """A logged-in session, logged out at the end."""
+    session = Session(endpoint, limits)
+    session.login()
+    try:
+        yield session
+    finally:
+        session.logout()

@@ -1,0 +1,177 @@
+"""Reading the whole pool into the typed picture of `xenpatch.xapi.inventory`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from xenpatch.hotfix.manifest import HotfixUuid
+from xenpatch.xapi.inventory import (
+    AppliedPatch,
+    Disk,
+    Host,
+    Inventory,
+    Pbd,
+    PowerState,
+    Sr,
+    UploadedPatch,
+    Vm,
+)
+from xenpatch.xapi.session import Session
+from xenpatch.xapi.types import (
+    HostRef,
+    HostUuid,
+    NetworkUuid,
+    PatchRef,
+    PoolRef,
+    PoolUuid,
+    SrUuid,
+    VmRef,
+    VmUuid,
+)
+
+Record = Mapping[str, Any]
+Records = Mapping[str, Record]
+
+_CLASSES = (
+    "pool", "host", "host_metrics", "VM", "VBD", "VDI", "VIF", "network", "PIF", "SR", "PBD",
+    "pool_patch", "host_patch",
+)  # fmt: skip
+
+
+def read_inventory(session: Session) -> Inventory:
+    """The pool as it is now: one ``get_all_records`` for each class that matters."""
+    return picture({name: session.read(f"{name}.get_all_records") for name in _CLASSES})
+
+
+def picture(tables: Mapping[str, Records]) -> Inventory:
+    """The typed picture of the records given, by class name and reference."""
+    pool_ref, pool = next(iter(tables["pool"].items()))
+    hosts = sorted(
+        (_host(ref, record, tables) for ref, record in tables["host"].items()),
+        key=lambda host: (host.ref != pool["master"], host.name, host.uuid),
+    )
+    vms = (_vm(ref, record, tables) for ref, record in tables["VM"].items() if _is_real(record))
+    return Inventory(
+        uuid=PoolUuid(pool["uuid"]),
+        ref=PoolRef(pool_ref),
+        name=pool["name_label"] or hosts[0].name,
+        master=hosts[0].uuid,
+        ha_enabled=pool["ha_enabled"],
+        wlb_enabled=pool["wlb_enabled"],
+        other_config=pool["other_config"],
+        hosts=tuple(hosts),
+        vms=tuple(sorted(vms, key=lambda vm: (vm.name, vm.uuid))),
+        srs={sr.uuid: sr for sr in map(_sr, tables["SR"].values())},
+        network_names={NetworkUuid(n["uuid"]): n["name_label"] for n in tables["network"].values()},
+        patches={patch.uuid: patch for patch in (_patch(*item) for item in tables["pool_patch"].items())},
+    )
+
+
+def _is_real(vm: Record) -> bool:
+    return not (vm["is_a_template"] or vm["is_a_snapshot"] or vm["is_control_domain"])
+
+
+def _host(ref: str, record: Record, tables: Mapping[str, Records]) -> Host:
+    metrics = tables["host_metrics"].get(record["metrics"])
+    dom0 = [vm for vm in tables["VM"].values() if vm["is_control_domain"] and vm["resident_on"] == ref]
+    overhead = int(record["memory_overhead"]) + sum(
+        int(vm["memory_dynamic_min"]) + int(vm["memory_overhead"]) for vm in dom0
+    )
+    config = record["other_config"]
+    return Host(
+        uuid=HostUuid(record["uuid"]),
+        ref=HostRef(ref),
+        name=record["name_label"],
+        address=record["address"],
+        enabled=record["enabled"],
+        live=metrics is not None and metrics["live"],
+        memory_capacity=max(int(metrics["memory_total"]) - overhead, 0) if metrics else 0,
+        product_version=record["software_version"].get("product_version", ""),
+        boot_time=_epoch(config.get("boot_time")),
+        agent_start_time=_epoch(config.get("agent_start_time")),
+        patches=_applied(ref, tables),
+        pbds=tuple(
+            Pbd(SrUuid(tables["SR"][pbd["SR"]]["uuid"]), pbd["currently_attached"])
+            for pbd in tables["PBD"].values()
+            if pbd["host"] == ref and pbd["SR"] in tables["SR"]
+        ),
+        networks=_networks(ref, tables),
+        other_config=config,
+    )
+
+
+def _networks(host: str, tables: Mapping[str, Records]) -> frozenset[NetworkUuid]:
+    """Networks with a PIF on the host, and those without any: these are internal, made where needed."""
+    wired = {pif["network"] for pif in tables["PIF"].values()}
+    here = {pif["network"] for pif in tables["PIF"].values() if pif["host"] == host}
+    return frozenset(
+        NetworkUuid(record["uuid"])
+        for ref, record in tables["network"].items()
+        if ref in here or ref not in wired
+    )
+
+
+def _applied(host: str, tables: Mapping[str, Records]) -> dict[HotfixUuid, AppliedPatch]:
+    """A host_patch carries no name of its own, so it is joined with its pool_patch."""
+    found = {}
+    for record in tables["host_patch"].values():
+        patch = tables["pool_patch"].get(record["pool_patch"])
+        if record["host"] == host and record["applied"] and patch is not None:
+            uuid = HotfixUuid(patch["uuid"].lower())
+            found[uuid] = AppliedPatch(uuid, patch["name_label"], _moment(record["timestamp_applied"]))
+    return found
+
+
+def _vm(ref: str, record: Record, tables: Mapping[str, Records]) -> Vm:
+    resident = tables["host"].get(record["resident_on"])
+    alive = record["power_state"] in ("Running", "Paused")
+    return Vm(
+        uuid=VmUuid(record["uuid"]),
+        ref=VmRef(ref),
+        name=record["name_label"],
+        power_state=PowerState(record["power_state"]),
+        resident_on=HostUuid(resident["uuid"]) if alive and resident else None,
+        memory=int(record["memory_dynamic_max"]) + int(record["memory_overhead"]),
+        disks=tuple(_disks(ref, tables)),
+        networks=frozenset(
+            NetworkUuid(tables["network"][vif["network"]]["uuid"])
+            for vif in tables["VIF"].values()
+            if vif["VM"] == ref and vif["network"] in tables["network"]
+        ),
+        auto_poweron=record["other_config"].get("auto_poweron") == "true",
+    )
+
+
+def _disks(vm: str, tables: Mapping[str, Records]) -> list[Disk]:
+    disks = []
+    for vbd in tables["VBD"].values():
+        vdi = tables["VDI"].get(vbd["VDI"])
+        if vbd["VM"] != vm or vbd["empty"] or vdi is None or vdi["SR"] not in tables["SR"]:
+            continue
+        disks.append(Disk(vdi["name_label"], SrUuid(tables["SR"][vdi["SR"]]["uuid"]), vbd["type"] == "CD"))
+    return sorted(disks, key=lambda disk: disk.name)
+
+
+def _sr(record: Record) -> Sr:
+    return Sr(SrUuid(record["uuid"]), record["name_label"], record["type"], record["shared"])
+
+
+def _patch(ref: str, record: Record) -> UploadedPatch:
+    return UploadedPatch(
+        HotfixUuid(record["uuid"].lower()), PatchRef(ref), record["name_label"], int(record["size"])
+    )
+
+
+def _epoch(text: str | None) -> float:
+    """Epoch seconds as xapi writes them, with a trailing dot: "1330000000."; 0 where there are none."""
+    try:
+        return float(text or 0)
+    except ValueError:
+        return 0.0
+
+
+def _moment(value: object) -> datetime:
+    """The moment of an XML-RPC dateTime, which xapi gives in UTC."""
+    return datetime.strptime(str(value), "%Y%m%dT%H:%M:%SZ").replace(tzinfo=UTC)

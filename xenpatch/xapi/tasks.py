@@ -1,0 +1,139 @@
+"""Long operations of the XenAPI: started with `Async.`, watched by their task (XenAPI class task)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+from xml.sax.saxutils import unescape
+
+from xenpatch.errors import PoolError, ReplyLost, TaskLost, WaitTimeout, XapiFailure
+from xenpatch.waiting import NotYet, wait_for
+from xenpatch.xapi.session import Session
+from xenpatch.xapi.types import TaskRef
+
+Progress = Callable[[float], None]
+
+_GRACE = 20.0  # seconds in which a call whose answer was lost shows as a task, if it was carried out
+
+_VALUE = re.compile(r"^<value>(.*)</value>$|^<value ?/>$", re.DOTALL)
+
+
+def start(session: Session, method: str, *args: Any) -> TaskRef:
+    """Start a message in the background; ReplyLost leaves it to the caller to look at the pool."""
+    return TaskRef(session.call(f"Async.{method}", *args))
+
+
+def start_surely(session: Session, method: str, *args: Any) -> TaskRef | None:
+    """Start a message that must not run twice; after a lost answer look for the task that it made.
+
+    None means that the answer was lost and no new task of that name has appeared since: the message was not
+    carried out, or its task is gone already; the pool's state tells which.
+    """
+    before = set(_named(session, method))
+    try:
+        return start(session, method, *args)
+    except ReplyLost:
+        return _appeared(session, method, before)
+
+
+def _appeared(session: Session, method: str, before: set[TaskRef]) -> TaskRef | None:
+    def look() -> TaskRef | NotYet:
+        new = [task for task in _named(session, method) if task not in before]
+        return new[0] if new else NotYet("no task")
+
+    try:
+        return wait_for(f"a sign of {method}, whose answer was lost", look, _GRACE)
+    except WaitTimeout:
+        return None
+
+
+def _named(session: Session, method: str) -> list[TaskRef]:
+    records = session.read("task.get_all_records")
+    return [TaskRef(ref) for ref, record in records.items() if record["name_label"] == f"Async.{method}"]
+
+
+def run(
+    session: Session, method: str, *args: Any, what: str, limit: float, on_progress: Progress | None = None
+) -> str:
+    """Start a message, wait for its end at most `limit` seconds, and return its result as text."""
+    return finish(
+        session, start(session, method, *args), method, what=what, limit=limit, on_progress=on_progress
+    )
+
+
+def finish(
+    session: Session,
+    task: TaskRef,
+    method: str,
+    *,
+    what: str,
+    limit: float,
+    on_progress: Progress | None = None,
+) -> str:
+    """Wait for the end of a task and destroy it.
+
+    Returns its result: the text between ``<value>`` and ``</value>``, or the bare reference that uploads
+    leave. Raises XapiFailure with the task's error, TaskLost when the server forgot it (a restart of the
+    master), WaitTimeout after `limit` seconds; then the operation itself goes on.
+    """
+
+    def look() -> str | NotYet:
+        try:
+            record = session.read("task.get_record", task)
+        except XapiFailure as unknown:
+            if unknown.code == "HANDLE_INVALID":
+                raise TaskLost(
+                    f"the pool has forgotten the task of {what}: its master was restarted"
+                ) from None
+            raise
+        return _outcome(record, method, on_progress)
+
+    result = wait_for(what, look, limit)
+    destroy(session, task)
+    return result
+
+
+def destroy(session: Session, task: TaskRef) -> None:
+    """Remove a task from the pool; one that is gone already is fine."""
+    with suppress(PoolError):
+        session.call("task.destroy", task)
+
+
+@contextmanager
+def created(session: Session, label: str) -> Iterator[TaskRef]:
+    """A task of our own, for an HTTP handler to report to; destroyed at the end."""
+    task = TaskRef(session.call("task.create", label, ""))
+    try:
+        yield task
+    finally:
+        destroy(session, task)
+
+
+def pending(session: Session, method: str) -> TaskRef | None:
+    """A task under way for that message, whoever started it."""
+    return next(
+        (
+            TaskRef(ref)
+            for ref, record in session.read("task.get_all_records").items()
+            if record["name_label"] in (method, f"Async.{method}") and record["status"] == "pending"
+        ),
+        None,
+    )
+
+
+def _outcome(record: dict[str, Any], method: str, on_progress: Progress | None) -> str | NotYet:
+    match record["status"]:
+        case "success":
+            found = _VALUE.match(record["result"])
+            return unescape(found.group(1) or "") if found else str(record["result"])
+        case "failure":
+            code, *params = record["error_info"] or ["INTERNAL_ERROR"]
+            raise XapiFailure(method, code, params)
+        case "cancelled":
+            raise XapiFailure(method, "TASK_CANCELLED", record["error_info"][1:])
+    progress = float(record["progress"])
+    if on_progress is not None:
+        on_progress(progress)
+    return NotYet(f"{progress:.0%}")

@@ -1,0 +1,73 @@
+"""Who the other end must prove to be, before a password is sent to it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import ssl
+from dataclasses import dataclass
+
+from xenpatch.errors import InputError, Untrusted
+
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+_IGNORE_DATES = 0x200000  # X509_V_FLAG_NO_CHECK_TIME: the pin outlives the ten years of a 2012 certificate
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What a pool's TLS certificates are checked against.
+
+    | pinned | ca   | the server's certificate must                                            |
+    |--------|------|--------------------------------------------------------------------------|
+    | given  | -    | be one of these, byte for byte; its name and dates do not matter         |
+    | -      | given| be signed by one of these, and carry the server's name                   |
+    | -      | -    | be signed by an authority trusted on this machine, and carry its name    |
+
+    ``legacy`` speaks TLS 1.0 and accepts small keys, as XenServer 6.x needs; the certificate is checked all
+    the same. Nothing switches the check off.
+    """
+
+    pinned_pem: str | None = None
+    ca_pem: str | None = None
+    legacy: bool = False
+
+    def __post_init__(self) -> None:
+        for pem in (self.pinned_pem, self.ca_pem):
+            if pem is not None and not _PEM.search(pem):
+                raise InputError("the certificate given is not PEM text (-----BEGIN CERTIFICATE-----)")
+
+    def context(self) -> ssl.SSLContext:
+        """A client context that verifies as the table says; `check_peer` completes it after the handshake."""
+        context = ssl.create_default_context(cadata=self.pinned_pem or self.ca_pem)
+        if self.pinned_pem is not None:
+            context.check_hostname = False
+            context.verify_flags |= ssl.VerifyFlags(_IGNORE_DATES) | ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+        if self.legacy:
+            context.set_ciphers("DEFAULT:@SECLEVEL=0")
+            context.minimum_version = ssl.TLSVersion.TLSv1
+        return context
+
+    def check_peer(self, connected: ssl.SSLSocket, address: str) -> None:
+        """Compare the certificate the server has just proved with the pinned ones; raise Untrusted."""
+        if self.pinned_pem is None:
+            return
+        offered = connected.getpeercert(binary_form=True) or b""
+        pins = [base64.b64decode("".join(body.split())) for body in _PEM.findall(self.pinned_pem)]
+        if offered not in pins:
+            raise Untrusted(_mismatch(address, fingerprint(offered), [fingerprint(pin) for pin in pins]))
+
+
+def fingerprint(der: bytes) -> str:
+    """The SHA-256 fingerprint of a certificate, as `openssl x509 -fingerprint -sha256` prints it."""
+    digest = hashlib.sha256(der).hexdigest().upper()
+    return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
+
+
+def _mismatch(address: str, offered: str, pinned: list[str]) -> str:
+    return (
+        f"{address} shows a certificate that is not pinned: it is {offered}, "
+        f"pinned is {' or '.join(pinned)}. "
+        "No password was sent. If the host was reinstalled, compare the fingerprint on its console and pin "
+        "the new certificate; if not, somebody may be in between."
+    )
