@@ -106,16 +106,21 @@ class HostRuntime:
     """Installed rpm packages, name-version-release.arch."""
     boot_id: int = 0
     """Grows at every boot, so that work begun before one can tell."""
+    agent_starts: int = 0
+    """Grows whenever xapi stops, for a reboot or a restart of its own, and ends the work it did."""
     listeners: list[Listener] = field(default_factory=list)
+    """What xapi listens on."""
+    machine_listeners: list[Listener] = field(default_factory=list)
+    """What stays up while xapi restarts: ssh."""
 
     def open_listeners(self) -> None:
         """Let the host be reached."""
-        for listener in self.listeners:
+        for listener in (*self.machine_listeners, *self.listeners):
             listener.open()
 
-    def close_listeners(self) -> None:
-        """Cut the host off: nothing listens and open connections are gone."""
-        for listener in self.listeners:
+    def close_listeners(self, *, agent_only: bool = False) -> None:
+        """Cut the host, or only its xapi, off: nothing listens and open connections are gone."""
+        for listener in self.listeners if agent_only else (*self.listeners, *self.machine_listeners):
             listener.close()
 
 
