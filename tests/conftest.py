@@ -1,8 +1,19 @@
 """Fixtures shared by the whole suite."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Read when Prefect and the tasks are imported, which is before any fixture runs.
+os.environ |= {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+    "XENPATCH_RETRY_SECONDS": "0",
+}
+os.environ.pop("XENPATCH_PASSWORD", None)
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +23,21 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real pool data beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Run a Prefect server for the tests that need one (10 s, once); gives the file of its database."""
+    from prefect.settings import (  # noqa: PLC0415 - takes a second, and most tests need no Prefect
+        PREFECT_API_DATABASE_CONNECTION_URL,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        PREFECT_HOME,
+        temporary_settings,
+    )
+    from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415 - likewise
+
+    # Without a heartbeat: each flow's end would wait up to a second for it.
+    ours = {PREFECT_HOME: tmp_path_factory.mktemp("prefect"), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    with temporary_settings(ours), prefect_test_harness(server_startup_timeout=60):
+        url = str(PREFECT_API_DATABASE_CONNECTION_URL.value())
+        yield Path(url.rpartition(":///")[2])

@@ -1,0 +1,63 @@
+"""The block that says how to ask control domains over SSH."""
+
+from __future__ import annotations
+
+from pydantic import Field, HttpUrl
+
+from blocks.reference import OptionalSecret, StoredByReference
+from blocks.xenserver_pool import XenServerPool
+from xenpatch.ssh import Dom0Access
+
+
+class Dom0SSH(StoredByReference):
+    """SSH to the control domains of a pool, to verify packages and reboots; nothing is changed over it.
+
+    Example:
+        ```python
+        from blocks import Dom0SSH, XenServerPool
+
+        ssh = Dom0SSH.load("BLOCK_NAME")
+        access = ssh.access(XenServerPool.load("POOL_BLOCK_NAME"))
+        ```
+
+    """
+
+    _block_type_name = "XenServer Dom0 SSH"
+    _block_type_slug = "dom0-ssh"
+    _description = (
+        "SSH to the control domains of a pool, to verify packages and reboots; nothing is changed over it."
+    )
+    _documentation_url = HttpUrl("https://docs.xenserver.com")
+
+    user: str = Field(default="root", description="The user that logs in to each control domain.")
+    password: OptionalSecret = Field(
+        default=None,
+        description="The user's password. Left empty, it is the pool's password.",
+    )
+    private_key: OptionalSecret = Field(
+        default=None,
+        description=(
+            "Text of a private key file without a passphrase, used instead of the password; XenServer 6.x "
+            "takes RSA keys only."
+        ),
+    )
+    known_hosts: str = Field(
+        default="",
+        description=(
+            "The hosts' keys, one line each as in OpenSSH's known_hosts file. A host that is not listed, or "
+            "shows another key, is refused before the password is sent."
+        ),
+    )
+    port: int = Field(default=22, ge=1, le=65535, description="The SSH port of every control domain.")
+
+    def access(self, pool: XenServerPool) -> Dom0Access:
+        """Return what the library connects with; raise InputError where that can be seen to be wrong."""
+        key = self.private_key.get_secret_value() if self.private_key is not None else None
+        own = self.password.get_secret_value() if self.password is not None else None
+        return Dom0Access(
+            user=self.user,
+            password=own if own or key else pool.secret(),
+            private_key=key or None,
+            known_hosts=self.known_hosts,
+            port=self.port,
+        )

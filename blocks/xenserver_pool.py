@@ -1,0 +1,84 @@
+"""The block that says how to reach a pool's XenAPI."""
+
+from __future__ import annotations
+
+from pydantic import Field, HttpUrl
+
+from blocks import password as held
+from blocks.reference import OptionalSecret, StoredByReference
+from xenpatch.errors import InputError
+from xenpatch.xapi.session import Endpoint
+from xenpatch.xapi.tls import Trust
+
+
+class XenServerPool(StoredByReference):
+    """A XenServer pool: where its members are, who logs in, and what certificate they must show.
+
+    Example:
+        ```python
+        from blocks import XenServerPool
+
+        pool = XenServerPool.load("BLOCK_NAME")
+        endpoint = pool.endpoint()
+        ```
+
+    """
+
+    _block_type_name = "XenServer Pool"
+    _block_type_slug = "xenserver-pool"
+    _description = (
+        "A XenServer pool: where its members are, who logs in, and what certificate they must show."
+    )
+    _documentation_url = HttpUrl("https://docs.xenserver.com")
+
+    addresses: list[str] = Field(
+        min_length=1,
+        description=(
+            "Names, addresses or URLs (https://host:port) of members of the pool, the one to begin with "
+            "first. Any member leads to the master; the others help while that one is down."
+        ),
+    )
+    user: str = Field(default="root", description="The user that logs in to the pool.")
+    password: OptionalSecret = Field(
+        default=None,
+        description=(
+            "The user's password. Left empty, it is taken from the environment variable XENPATCH_PASSWORD "
+            "of the process that runs the flow, and stored nowhere."
+        ),
+    )
+    certificate: str | None = Field(
+        default=None,
+        description=(
+            "PEM text of the certificates that the members themselves show, one after another; nothing else "
+            "is accepted then."
+        ),
+    )
+    ca: str | None = Field(
+        default=None,
+        description=(
+            "PEM text of the authority that signed the members' certificates. With neither this nor a "
+            "pinned certificate, the authorities that this machine trusts are used."
+        ),
+    )
+    legacy: bool = Field(
+        default=False,
+        description=(
+            "TLS 1.0 and small keys, as XenServer 6.x speaks. The certificate is still checked, but the "
+            "encryption is weak: use it with a pinned certificate, on a management network that you trust."
+        ),
+    )
+
+    def endpoint(self) -> Endpoint:
+        """Return what the library logs in with; raise InputError where that can be seen to be wrong."""
+        trust = Trust(pinned_pem=self.certificate or None, ca_pem=self.ca or None, legacy=self.legacy)
+        return Endpoint(tuple(self.addresses), self.user, self.secret(), trust)
+
+    def secret(self) -> str:
+        """Return the password: this block's, or what was typed, or the environment's; else InputError."""
+        own = self.password.get_secret_value() if self.password is not None else None
+        if found := own or held.given():
+            return found
+        raise InputError(
+            f"there is no password for user {self.user} of the pool at {self.addresses[0]}: set "
+            f"{held.VARIABLE} where the flow runs, or put the password into the block. Nothing was contacted."
+        )

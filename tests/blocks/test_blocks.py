@@ -1,0 +1,105 @@
+"""What the blocks hand to the library."""
+
+import io
+from collections.abc import Iterator
+
+import paramiko
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from blocks import Dom0SSH, XenServerPool, password
+from xenpatch.errors import InputError
+from xenpatch.xapi.tls import Trust
+
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+@pytest.fixture
+def forget_typed_password() -> Iterator[None]:
+    yield
+    password.remember(None)
+
+
+def private_key_text() -> str:
+    text = io.StringIO()
+    paramiko.RSAKey.generate(2048).write_private_key(text)
+    return text.getvalue()
+
+
+def test_the_endpoint_has_all_members_and_the_pinned_certificate() -> None:
+    pool = XenServerPool(
+        addresses=["xs1", "https://xs2:8443"],
+        user="operator",
+        password=SecretStr("secret"),
+        certificate=PEM,
+        legacy=True,
+    )
+
+    endpoint = pool.endpoint()
+
+    assert endpoint.urls == ("https://xs1:443", "https://xs2:8443")
+    assert (endpoint.user, endpoint.password) == ("operator", "secret")
+    assert endpoint.trust == Trust(pinned_pem=PEM, legacy=True)
+
+
+def test_fields_that_a_form_leaves_empty_count_as_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XENPATCH_PASSWORD", "from the environment")
+
+    endpoint = XenServerPool(addresses=["xs1"], password=SecretStr(""), certificate="", ca="").endpoint()
+
+    assert (endpoint.password, endpoint.trust) == ("from the environment", Trust())
+
+
+def test_the_blocks_own_password_goes_before_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XENPATCH_PASSWORD", "from the environment")
+
+    assert XenServerPool(addresses=["xs1"], password=SecretStr("own")).secret() == "own"
+
+
+@pytest.mark.usefixtures("forget_typed_password")
+def test_a_typed_password_goes_before_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XENPATCH_PASSWORD", "from the environment")
+    password.remember("typed")
+
+    assert XenServerPool(addresses=["xs1"]).secret() == "typed"
+
+
+def test_without_any_password_the_message_names_pool_and_variable() -> None:
+    with pytest.raises(InputError) as refused:
+        XenServerPool(addresses=["xs1"]).endpoint()
+
+    assert "the pool at xs1" in str(refused.value)
+    assert "XENPATCH_PASSWORD" in str(refused.value)
+    assert "Nothing was contacted" in str(refused.value)
+
+
+def test_the_mask_that_prefect_shows_is_not_taken_for_a_password() -> None:
+    with pytest.raises(ValidationError, match="the mask that Prefect shows"):
+        XenServerPool(addresses=["xs1"], password=SecretStr("**********"))
+
+
+def test_a_pool_without_an_address_is_refused() -> None:
+    with pytest.raises(ValidationError, match="at least 1 item"):
+        XenServerPool(addresses=[])
+
+
+def test_passwords_are_in_no_representation() -> None:
+    pool = XenServerPool(addresses=["xs1"], password=SecretStr("secret"))
+    ssh = Dom0SSH(password=SecretStr("secret"))
+
+    assert "secret" not in f"{pool!r} {pool.endpoint()!r} {ssh!r} {ssh.access(pool)!r}"
+
+
+def test_ssh_uses_the_pools_password_unless_it_has_its_own() -> None:
+    pool = XenServerPool(addresses=["xs1"], password=SecretStr("of the pool"))
+
+    assert Dom0SSH().access(pool).password == "of the pool"
+    assert Dom0SSH(password=SecretStr("own")).access(pool).password == "own"
+
+
+def test_ssh_with_a_key_needs_no_password_at_all() -> None:
+    key = private_key_text()
+
+    access = Dom0SSH(private_key=SecretStr(key), port=2222).access(XenServerPool(addresses=["xs1"]))
+
+    assert (access.private_key, access.password, access.port) == (key, None, 2222)
