@@ -1,7 +1,9 @@
 """Opening what a person named: ordinary files only, and a clear word about everything else."""
 
+import errno
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -10,9 +12,15 @@ from xenpatch.errors import FileRefused
 _KINDS: Final = {
     stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a named pipe",
-    stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
+}
+
+_ADVICE: Final = "Give the path of an ordinary file."
+_REASONS: Final[Mapping[int | None, str]] = {
+    errno.ENOENT: "does not exist. Check the path.",
+    errno.EACCES: "may not be read by this user. Check its permissions.",
+    errno.ENXIO: f"is a socket. {_ADVICE}",
 }
 
 
@@ -29,7 +37,7 @@ def open_file(path: Path, what: str) -> BinaryIO:
     reason = _unfit(status)
     if reason:
         os.close(descriptor)
-        raise FileRefused(f"The {what} {path} {reason}. Give the path of an ordinary file.")
+        raise FileRefused(f"The {what} {path} {reason}. {_ADVICE}")
     return os.fdopen(descriptor, "rb")
 
 
@@ -40,9 +48,5 @@ def _unfit(status: os.stat_result) -> str | None:
 
 
 def _cannot_open(path: Path, what: str, error: OSError | ValueError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"The {what} {path} does not exist. Check the path."
-    if isinstance(error, PermissionError):
-        return f"The {what} {path} may not be read by this user. Check its permissions."
-    reason = error.strerror if isinstance(error, OSError) else str(error)
-    return f"The {what} {path} cannot be opened: {reason}."
+    code = error.errno if isinstance(error, OSError) else None
+    return f"The {what} {path} {_REASONS.get(code) or f'cannot be opened: {error}.'}"

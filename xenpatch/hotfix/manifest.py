@@ -42,7 +42,7 @@ def _hexadecimal(digits: int, text: str) -> str:
         raise ValueError(f"is not a checksum of {digits} hexadecimal digits")
     if len(lowered) != digits:
         raise ValueError(
-            f"has {len(lowered)} hexadecimal digits where {digits} are needed: was it cut short?"
+            f"has {len(lowered)} hexadecimal digits where {digits} are needed (was it cut short?)"
         )
     return lowered
 
