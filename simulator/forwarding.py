@@ -1,0 +1,49 @@
+"""Handing a call on to the host that must carry it out.
+
+Source: xapi 6.0.2, message_forwarding (do_op_on).
+"""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+from simulator.call import Ref, XapiError
+from simulator.placement import is_live
+from simulator.world import HostRuntime, Phase, World
+
+_SERVING: Final = {Phase.UP, Phase.GOING_DOWN, Phase.STARTING}
+
+
+@dataclass(frozen=True)
+class Agent:
+    """The xapi of one host as it runs now. Work that it began ends with it."""
+
+    runtime: HostRuntime
+    start: int
+
+    @classmethod
+    def of(cls, world: World, host: Ref) -> Self:
+        """Return a host's xapi as it is now, running or not."""
+        runtime = world.hosts[host]
+        return cls(runtime, runtime.agent_starts)
+
+    @property
+    def running(self) -> bool:
+        """Whether this xapi, and not one started after it, still runs."""
+        return self.runtime.agent_starts == self.start and self.runtime.phase in _SERVING
+
+    def assert_running(self) -> None:
+        """Raise CANNOT_CONTACT_HOST [host] if this xapi is gone."""
+        if not self.running:
+            raise XapiError("CANNOT_CONTACT_HOST", self.runtime.ref)
+
+
+def contact(world: World, host: Ref) -> Agent:
+    """Reach a host's xapi.
+
+    Raises HOST_OFFLINE [host] if the master believes it dead, CANNOT_CONTACT_HOST [host] if it is.
+    """
+    if not is_live(world.db, host):
+        raise XapiError("HOST_OFFLINE", host)
+    agent = Agent.of(world, host)
+    agent.assert_running()
+    return agent

@@ -1,0 +1,117 @@
+"""What starting, moving and stopping a guest changes in the database, each as one step.
+
+Source: xapi 6.0.2, xapi_vm_lifecycle (force_state_reset), vmops and xapi_vm_helpers (populate_cpu_flags).
+"""
+
+from typing import Any, Final
+
+from simulator import vm_operations
+from simulator.call import NULL, Ref
+from simulator.clock import Clock
+from simulator.database import Database
+from simulator.dates import iso8601
+from simulator.vm_record import remember_boot, will_boot_hvm
+
+_NO_DOMAIN: Final = -1
+
+
+def boot(db: Database, clock: Clock, vm: Ref, host: Ref, *, paused: bool) -> None:
+    """Let a halted VM run on a host."""
+    with db.lock:
+        remember_boot(db, vm)
+        row = db.get("VM", vm)
+        hvm = will_boot_hvm(row)
+        for vbd in row["VBDs"]:
+            db.update("VBD", vbd, currently_attached=hvm or not db.get("VBD", vbd)["empty"])
+        for vif in row["VIFs"]:
+            db.update("VIF", vif, currently_attached=True)
+        _set_metrics(db, vm, start_time=iso8601(clock.now()), VCPUs__number=row["VCPUs__at_startup"])
+        appear(db, vm, host, power_state="Paused" if paused else "Running")
+
+
+def appear(db: Database, vm: Ref, host: Ref, *, power_state: str = "Running") -> None:
+    """Let a VM run on a host, wherever it was; the memory reserved for it there is now used."""
+    with db.lock:
+        _give_memory_back(db, vm)
+        row = db.get("VM", vm)
+        _set_metrics(db, vm, memory__actual=row["memory__dynamic_max"])
+        db.update(
+            "VM",
+            vm,
+            resident_on=host,
+            scheduled_to_be_resident_on=NULL,
+            power_state=power_state,
+            domid=_new_domid(db),
+            last_boot_CPU_flags={**row["last_boot_CPU_flags"], **cpu_flags(db, host)},
+        )
+        _use_memory(db, host, _footprint(db, vm))
+        vm_operations.refresh(db, vm)
+
+
+def suspend(db: Database, vm: Ref, image: Ref) -> None:
+    """Let a VM exist only as its suspend image."""
+    with db.lock:
+        _give_memory_back(db, vm)
+        db.update("VM", vm, power_state="Suspended", suspend_VDI=image, resident_on=NULL, domid=_NO_DOMAIN)
+        vm_operations.refresh(db, vm)
+
+
+def halt(db: Database, vm: Ref) -> None:
+    """Let a VM be off, whatever it was doing."""
+    with db.lock:
+        _give_memory_back(db, vm)
+        row = db.get("VM", vm)
+        for vbd in row["VBDs"]:
+            db.update("VBD", vbd, currently_attached=False, reserved=False)
+        for vif in row["VIFs"]:
+            db.update("VIF", vif, currently_attached=False)
+        _set_metrics(db, vm, memory__actual=0)
+        db.update(
+            "VM",
+            vm,
+            power_state="Halted",
+            current_operations={},
+            resident_on=NULL,
+            scheduled_to_be_resident_on=NULL,
+            domid=_NO_DOMAIN,
+        )
+        vm_operations.refresh(db, vm)
+
+
+def cpu_flags(db: Database, host: Ref) -> dict[str, str]:
+    """Return what of a host's processors a VM that runs there comes to depend on."""
+    info = db.get("host", host)["cpu_info"]
+    return {key: info[key] for key in ("vendor", "features") if key in info}
+
+
+def _new_domid(db: Database) -> int:
+    return 1 + max(int(row["domid"]) for row in db.rows("VM").values())
+
+
+def _set_metrics(db: Database, vm: Ref, **fields: Any) -> None:
+    metrics = db.get("VM", vm)["metrics"]
+    if db.exists("VM_metrics", metrics):
+        db.update("VM_metrics", metrics, **fields)
+
+
+def _footprint(db: Database, vm: Ref) -> int:
+    row = db.get("VM", vm)
+    actual = (
+        db.get("VM_metrics", row["metrics"])["memory__actual"]
+        if db.exists("VM_metrics", row["metrics"])
+        else 0
+    )
+    return int(actual) + int(row["memory__overhead"])
+
+
+def _give_memory_back(db: Database, vm: Ref) -> None:
+    host = db.get("VM", vm)["resident_on"]
+    if db.exists("host", host):
+        _use_memory(db, host, -_footprint(db, vm))
+
+
+def _use_memory(db: Database, host: Ref, size: int) -> None:
+    """Change host_metrics.memory_free, which is what Xen measures and not what xapi plans with."""
+    metrics = db.get("host", host)["metrics"]
+    free = int(db.get("host_metrics", metrics)["memory__free"])
+    db.update("host_metrics", metrics, memory__free=max(0, free - size))
