@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import NewType
 
@@ -96,10 +97,8 @@ def claim(session: Session, record: RunRecord) -> RunId | None:
 
     Safe to call again: a record of our own is found and kept. Raises RunInProgress.
     """
-    try:
+    with suppress(ReplyLost):  # the look tells whether it was written
         add_once(session, "pool", pool_ref(session), KEY, json.dumps(asdict(record)))
-    except ReplyLost:
-        pass  # the look tells whether it was written
     found = _other_config(session)
     before = owner(found)
     if before == record.run:

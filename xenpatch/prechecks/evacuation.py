@@ -49,7 +49,7 @@ def room(picture: Picture) -> Iterator[Finding]:
             "room",
             picture.plan.host_name,
             picture.plan.reason,
-            "stop or move a VM, or add memory",
+            picture.plan.remedy,
         )
 
 

@@ -58,6 +58,6 @@ def somewhere_to_go(picture: Picture) -> Iterator[Finding]:
             Severity.BLOCKS,
             "hosts",
             vm.name,
-            f"runs on {picture.pool.hosts[0].name}, the only host of the pool: it cannot move during the reboot",
+            f"runs on {picture.pool.hosts[0].name}, the only host of the pool, which has to reboot",
             "shut it down or suspend it first",
         )

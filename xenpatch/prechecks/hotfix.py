@@ -13,8 +13,8 @@ def accepted(picture: Picture) -> Iterator[Finding]:
             Severity.INFORMS,
             "hotfix",
             picture.pool.name,
-            f"the hosts have not been asked for {picture.manifest.name}'s own precheck: that needs the upload, "
-            "and nothing was uploaded",
+            f"{picture.manifest.name}'s own precheck has not been run on the hosts: it needs the upload, and "
+            "nothing was uploaded",
         )
         return
     for uuid, verdict in picture.verdicts.items():
@@ -45,8 +45,8 @@ def half_patched(picture: Picture) -> Iterator[Finding]:
             Severity.WARNS,
             "hotfix",
             picture.pool.name,
-            f"{', '.join(have)} has {picture.manifest.name}, {', '.join(lack)} lacks it: "
-            "such a mixture is not supported for general operation; this run finishes it",
+            f"{', '.join(have)} has {picture.manifest.name}, {', '.join(lack)} lacks it: such a "
+            "mixture is not supported for general operation; this run finishes it",
         )
 
 
@@ -78,7 +78,7 @@ def disk_space(picture: Picture) -> Iterator[Finding]:
                 Severity.INFORMS,
                 "disk space",
                 host.name,
-                "free space in the control domain could not be checked: this release has no disk-space plugin "
+                "free space in the control domain could not be checked: this release has no plugin for it, "
                 "and no SSH access was given",
             )
         elif free < picture.needed_space:

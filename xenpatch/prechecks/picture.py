@@ -54,6 +54,12 @@ class Picture:
         return owner(self.pool.other_config) == self.run
 
     @property
+    def done(self) -> bool:
+        """Whether nothing is left to do: no host, no VM away from home, no run to finish."""
+        planned = isinstance(self.plan, NoRoom) or bool(self.plan.hosts)
+        return not (self.todo or planned or owner(self.pool.other_config))
+
+    @property
     def hosts_todo(self) -> tuple[Host, ...]:
         """The hosts that will be emptied and rebooted."""
         return tuple(self.pool.host(uuid) for uuid in self.todo)

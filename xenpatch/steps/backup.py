@@ -6,6 +6,7 @@ import os
 import xml.parsers.expat
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from xenpatch.errors import BackupFailed, PoolError
 from xenpatch.xapi.files import download
@@ -31,11 +32,13 @@ def back_up(session: Session, pool: Inventory, folder: Path) -> Path:
         path = folder / f"{pool.uuid}-{stamp}.xml"
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as failed:
-        raise BackupFailed(f"no backup can be written to {folder}: {failed.strerror}; nothing was changed") from None
+        raise BackupFailed(
+            f"no backup can be written to {folder}: {failed.strerror}; nothing was changed"
+        ) from None
     try:
         whole = _Wholeness()
         with os.fdopen(handle, "wb") as file:
-            download(session, "/pool/xmldbdump", lambda data: (whole.feed(data), file.write(data)))
+            download(session, "/pool/xmldbdump", lambda data: whole.feed(data, file))
             os.fsync(file.fileno())
         whole.check(pool)
     except (PoolError, OSError, xml.parsers.expat.ExpatError) as broken:
@@ -56,8 +59,9 @@ class _Wholeness:
         self._root = ""
         self._uuids: dict[str, set[str]] = {"pool": set(), "host": set()}
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes, copy: BinaryIO) -> None:
         self._parser.Parse(data, False)
+        copy.write(data)
 
     def check(self, pool: Inventory) -> None:
         """Raise unless the document is complete and is this pool's database."""

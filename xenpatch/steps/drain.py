@@ -22,12 +22,15 @@ MOVE_LIMIT = 3600.0
 
 
 def disable(session: Session, run: RunId, host: HostUuid, vms: Iterable[VmUuid]) -> None:
-    """Have the host accept no more VMs, and the list of its own VMs kept where XenCenter looks for it.
+    """Have the host accept no more VMs, and its own VMs listed where XenCenter looks for them.
 
-    Safe to call again: ``host.disable`` is idempotent, and the list is never overwritten by a shorter one.
+    Safe to call again: ``host.disable`` is idempotent, and the list of a host that is disabled already
+    (ours, from before) is kept; that of an enabled one is a leftover of somebody's earlier maintenance.
     """
     assert_ours(session, run)
     ref = host_ref(session, host)
+    if session.read("host.get_enabled", ref):
+        session.call("host.remove_from_other_config", ref, MIGRATED)
     add_once(session, "host", ref, MIGRATED, ",".join(sorted(vms)))
     session.call("host.disable", ref)
     if session.read("host.get_enabled", ref):
@@ -75,7 +78,9 @@ def _migrate(session: Session, move: Move) -> None:
         _await_end(session, move)
     record = session.read("VM.get_record", vm_ref(session, move.vm))
     if record["resident_on"] != host_ref(session, move.dst):
-        raise XapiFailure("VM.pool_migrate", "VM_MIGRATE_FAILED", [move.vm_name, move.src_name, move.dst_name])
+        raise XapiFailure(
+            "VM.pool_migrate", "VM_MIGRATE_FAILED", [move.vm_name, move.src_name, move.dst_name]
+        )
 
 
 def _await_end(session: Session, move: Move) -> None:

@@ -19,8 +19,13 @@ Sent = Callable[[int], None]
 class Mechanism(Protocol):
     """Every verb is "make it so": safe to call again, it looks before it acts and looks again after."""
 
-    def bring(self, session: Session, hotfix: Hotfix, on_sent: Sent | None = None) -> bool:
-        """Have the hotfix on the pool; return whether this call uploaded it."""
+    def bring(
+        self, session: Session, hotfix: Hotfix, on_sent: Sent | None = None, *, anew: bool = False
+    ) -> bool:
+        """Have the hotfix on the pool; return whether this call uploaded it.
+
+        ``anew`` sends the file though the pool has a record of it.
+        """
         ...
 
     def remove(self, session: Session, manifest: Manifest) -> None:

@@ -25,13 +25,20 @@ _OVER = frozenset({"PATCH_ALREADY_APPLIED"})
 class PoolPatch:
     """The mechanism `pool_patch`: upload to the master, precheck and apply on each host."""
 
-    def bring(self, session: Session, hotfix: Hotfix, on_sent: Callable[[int], None] | None = None) -> bool:
+    def bring(
+        self,
+        session: Session,
+        hotfix: Hotfix,
+        on_sent: Callable[[int], None] | None = None,
+        *,
+        anew: bool = False,
+    ) -> bool:
         """Have the file on the pool; return whether it was uploaded now.
 
         A patch of that uuid with its file is used as it is; PATCH_ALREADY_EXISTS says the same. Raises
         UploadFailed when the server refuses the file or knows it by another uuid than the manifest.
         """
-        if _uploaded(session, hotfix.manifest) is not None:
+        if not anew and _uploaded(session, hotfix.manifest) is not None:
             return False
         try:
             ref = self._upload(session, hotfix, on_sent)
@@ -88,9 +95,7 @@ class PoolPatch:
         if lacking := _lacking(pool, manifest):
             raise ApplyFailed(_half_applied(pool, manifest, lacking, cause)) from cause
 
-    def _upload(
-        self, session: Session, hotfix: Hotfix, on_sent: Callable[[int], None] | None
-    ) -> PatchRef:
+    def _upload(self, session: Session, hotfix: Hotfix, on_sent: Callable[[int], None] | None) -> PatchRef:
         with hotfix.open_update() as body:
             return upload_patch(session, body, hotfix.update_size, on_sent=on_sent)
 
@@ -103,9 +108,7 @@ class PoolPatch:
                 f"{manifest.name}. The upload was removed again; no host was touched."
             )
 
-    def _pool_apply(
-        self, session: Session, manifest: Manifest, on_progress: Callable[[float], None]
-    ) -> None:
+    def _pool_apply(self, session: Session, manifest: Manifest, on_progress: Callable[[float], None]) -> None:
         ref = _ref(session, manifest)
         task = tasks.pending(session, "pool_patch.pool_apply")
         for _ in range(_TRIES):
@@ -193,16 +196,17 @@ def _parse_precheck(manifest: Manifest, said: str) -> Verdict:
 
 
 def _explain(manifest: Manifest, code: str, details: Sequence[str]) -> str:
-    shown = list(details) + ["?", "?"]
+    first, second = [*details, "?", "?"][:2]
     known = {
-        "PATCH_PRECHECK_FAILED_WRONG_SERVER_VERSION": f"{manifest.name} is for version {shown[1]}, found {shown[0]}",
-        "PATCH_PRECHECK_FAILED_WRONG_SERVER_BUILD": f"{manifest.name} is for build {shown[1]}, found {shown[0]}",
-        "PATCH_PRECHECK_FAILED_PREREQUISITE_MISSING": f"these hotfixes must be applied first: {shown[0]}",
-        "PATCH_PRECHECK_FAILED_VM_RUNNING": f"{manifest.name} needs all VMs of the host stopped",
-        "PATCH_PRECHECK_FAILED_OUT_OF_SPACE": f"{shown[0]} bytes free in its control domain, {shown[1]} needed",
+        "PATCH_PRECHECK_FAILED_WRONG_SERVER_VERSION": f"it is for version {second}, found {first}",
+        "PATCH_PRECHECK_FAILED_WRONG_SERVER_BUILD": f"it is for build {second}, found {first}",
+        "PATCH_PRECHECK_FAILED_PREREQUISITE_MISSING": f"these hotfixes must be applied first: {first}",
+        "PATCH_PRECHECK_FAILED_VM_RUNNING": "it needs all VMs of the host stopped",
+        "PATCH_PRECHECK_FAILED_OUT_OF_SPACE": f"{first} bytes free in the control domain, {second} needed",
         "PATCH_PRECHECK_TOOLS_ISO_MOUNTED": "a VM has the tools CD in its drive: eject it",
         "PATCH_APPLY_FAILED": f"its apply script failed: {' '.join(details).strip()}",
-        "CANNOT_FIND_PATCH": "the master has no file of the hotfix any more",
+        "CANNOT_FIND_PATCH": "the master has no file of it any more",
         "HOST_OFFLINE": "the host is offline",
     }
-    return known.get(code) or f"{code} ({', '.join(details)})" if details else known.get(code, code)
+    detail = f" ({', '.join(details)})" if details else ""
+    return f"{manifest.name}: {known.get(code) or code + detail}"

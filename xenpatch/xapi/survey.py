@@ -120,7 +120,7 @@ def _applied(host: str, tables: Mapping[str, Records]) -> dict[HotfixUuid, Appli
         patch = tables["pool_patch"].get(record["pool_patch"])
         if record["host"] == host and record["applied"] and patch is not None:
             uuid = HotfixUuid(patch["uuid"].lower())
-            found[uuid] = AppliedPatch(uuid, patch["name_label"], _moment(record["timestamp_applied"]))
+            found[uuid] = AppliedPatch(uuid, patch["name_label"], moment(record["timestamp_applied"]))
     return found
 
 
@@ -172,6 +172,6 @@ def _epoch(text: str | None) -> float:
         return 0.0
 
 
-def _moment(value: object) -> datetime:
+def moment(value: object) -> datetime:
     """The moment of an XML-RPC dateTime, which xapi gives in UTC."""
     return datetime.strptime(str(value), "%Y%m%dT%H:%M:%SZ").replace(tzinfo=UTC)

@@ -1,0 +1,115 @@
+"""One host: VMs away, maintenance mode, reboot, verify, VMs home."""
+
+import time
+from collections.abc import Callable
+
+from prefect import flow
+from prefect.futures import wait
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from blocks import Dom0SSH, XenServerPool
+from tasks.maintenance import enter_maintenance, leave_maintenance
+from tasks.migrate import migrate_vm, put_back_into_service, take_out_of_service
+from tasks.reboot import reboot_host
+from tasks.record import plan_again
+from tasks.verify import note_before, verify_host
+from xenpatch.errors import DrainFailed, LockLost, PoolError, ReturnFailed
+from xenpatch.hotfix.manifest import Manifest
+from xenpatch.options import PatchOptions
+from xenpatch.plan.model import HostPlan, Move
+from xenpatch.record import RunId
+from xenpatch.report import HostReport
+
+ROUNDS = 3
+
+
+@flow(name="patch-host", flow_run_name="{turn.name}", task_runner=ThreadPoolTaskRunner(max_workers=2))
+def patch_host(
+    pool: XenServerPool,
+    ssh: Dom0SSH | None,
+    run: RunId,
+    turn: HostPlan,
+    manifest: Manifest,
+    options: PatchOptions,
+) -> HostReport:
+    """Patch one host, or only bring its VMs home if its turn was over; every step looks before it acts."""
+    began = time.monotonic()
+    moved, rebooted, verified = 0, None, None
+    if turn.reboots:
+        before = note_before(pool, ssh, turn)
+        moved = empty(pool, run, turn, manifest)
+        enter_maintenance(pool, run, turn)
+        rebooted = reboot_host(pool, run, turn, manifest, options.reboot_limit)
+        verified = verify_host(pool, ssh, turn, manifest, before)
+    home = bring_home(pool, run, turn, manifest)
+    leave_maintenance(pool, run, turn)
+    return HostReport(
+        host=turn.host,
+        name=turn.name,
+        rebooted=rebooted,
+        moved_away=moved,
+        brought_home=home,
+        seconds=time.monotonic() - began,
+        proved=verified.proved if verified else (),
+        unchecked=verified.unchecked if verified else (),
+    )
+
+
+def empty(pool: XenServerPool, run: RunId, turn: HostPlan, manifest: Manifest) -> int:
+    """Move the VMs away, by a new plan where the first cannot be kept; put the host back if none works."""
+    take_out_of_service(pool, run, turn)
+    try:
+        return move_all(pool, run, turn, manifest, lambda planned: planned.out)
+    except DrainFailed:
+        put_back_into_service(pool, run, turn)
+        bring_home(pool, run, turn, manifest)
+        leave_maintenance(pool, run, turn)
+        raise
+
+
+def bring_home(pool: XenServerPool, run: RunId, turn: HostPlan, manifest: Manifest) -> int:
+    """Move the host's own VMs back to it; raise ReturnFailed with those that are still elsewhere."""
+    try:
+        return move_all(pool, run, turn, manifest, lambda planned: planned.back)
+    except DrainFailed as failed:
+        raise ReturnFailed(
+            f"not every VM got home to {turn.name}: {failed}. All of them run; no further host was touched. "
+            "Start again to bring them home and continue."
+        ) from failed
+
+
+def move_all(
+    pool: XenServerPool,
+    run: RunId,
+    turn: HostPlan,
+    manifest: Manifest,
+    phase: Callable[[HostPlan], tuple[Move, ...]],
+) -> int:
+    """Carry out one phase of a turn and return how many VMs were moved.
+
+    Moves that fail are planned anew from the pool as it is then; raise DrainFailed when that is of no avail.
+    """
+    moved = 0
+    failures: list[str] = []
+    moves = phase(turn)
+    for _ in range(ROUNDS):
+        failures = _move_together(pool, run, moves)
+        moved += len(moves) - len(failures)
+        if not failures:
+            return moved
+        planned = plan_again(pool, manifest).host(turn.host)
+        moves = phase(planned) if planned else ()
+    raise DrainFailed("; ".join(failures))
+
+
+def _move_together(pool: XenServerPool, run: RunId, moves: tuple[Move, ...]) -> list[str]:
+    """As many at once as the flow's task runner has workers; what could not be moved, and why."""
+    futures = [migrate_vm.submit(pool, run, move) for move in moves]
+    wait(futures)
+    results = [future.result(raise_on_failure=False) for future in futures]
+    for lost in results:
+        if isinstance(lost, LockLost) or (
+            isinstance(lost, BaseException) and not isinstance(lost, PoolError)
+        ):
+            raise lost
+    return [str(result) for result in results if isinstance(result, BaseException)]

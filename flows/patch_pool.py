@@ -1,0 +1,115 @@
+"""A pool: verify checksum, upload, precheck, record and backup, apply, each host in turn, report."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prefect import flow
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from blocks import Dom0SSH, XenServerPool
+from flows.patch_host import patch_host
+from tasks import artifacts
+from tasks.apply import apply_to_pool
+from tasks.checksum import verify_checksum
+from tasks.precheck import look_at_pool, precheck
+from tasks.record import back_up, begin, finish, give_up
+from tasks.upload import upload
+from xenpatch.errors import PoolError
+from xenpatch.hotfix.intake import Hotfix
+from xenpatch.options import PatchOptions
+from xenpatch.plan.model import Plan
+from xenpatch.prechecks.finding import Finding
+from xenpatch.prechecks.picture import Picture
+from xenpatch.record import RunId
+from xenpatch.report import HostReport, RunReport
+
+
+def _name() -> str:
+    given = flow_run.parameters
+    return f"patch {Path(given['hotfix']).stem}"
+
+
+@flow(name="patch-pool", flow_run_name=_name)
+def patch_pool(
+    pool: XenServerPool,
+    hotfix: Path,
+    manifest: Path | None = None,
+    ssh: Dom0SSH | None = None,
+    options: PatchOptions = PatchOptions(),  # noqa: B008 - frozen; Prefect shows its fields as a form
+) -> RunReport:
+    """Patch a pool with one hotfix, host after host, the master first, without a running VM going down.
+
+    Args:
+        pool: The pool.
+        hotfix: The .zip or .xsupdate file, where the flow runs.
+        manifest: The hotfix's manifest; not needed for a known hotfix.
+        ssh: Access to the control domains; without it, packages are not checked.
+        options: How the run goes about its work.
+
+    """
+    began = time.monotonic()
+    run = RunId(flow_run.root_flow_run_id)
+    update = verify_checksum(hotfix, manifest)
+    picture = look_at_pool(pool, run, update, ssh)
+    if picture.done:
+        return _report(began, picture, update, ())
+    uploaded = upload(pool, update)
+    findings = precheck(pool, run, update, ssh, uploaded=uploaded)
+    with _ours_until_the_end(pool, run):
+        plan = begin(pool, run, picture)
+        backup = back_up(pool, options.backup_folder)
+        apply_to_pool(pool, run, update.manifest)
+        hosts = _each_host(pool, ssh, run, plan, update, options)
+        finish(pool, run, update.manifest)
+    return _report(began, picture, update, hosts, findings, backup)
+
+
+def _each_host(
+    pool: XenServerPool, ssh: Dom0SSH | None, run: RunId, plan: Plan, update: Hotfix, options: PatchOptions
+) -> tuple[HostReport, ...]:
+    """One subflow after another; a host is taken only when the one before is verified and has its VMs."""
+    turn_of = patch_host.with_options(task_runner=ThreadPoolTaskRunner(max_workers=options.moves_per_host))
+    bar = artifacts.progress(len(plan.hosts))
+    reports: list[HostReport] = []
+    for turn in plan.hosts:
+        reports.append(turn_of(pool, ssh, run, turn, update.manifest, options))
+        artifacts.advance(bar, len(reports), len(plan.hosts))
+    return tuple(reports)
+
+
+@contextmanager
+def _ours_until_the_end(pool: XenServerPool, run: RunId) -> Iterator[None]:
+    """Whatever ends the run early, the record stays on the pool and says that this run acts no more."""
+    try:
+        yield
+    except BaseException as failed:
+        try:
+            give_up(pool, run, f"{type(failed).__name__}: {failed}"[:500])
+        except PoolError as silent:
+            get_run_logger().warning("the pool could not be told that this run has stopped: %s", silent)
+        raise
+
+
+def _report(
+    began: float,
+    picture: Picture,
+    update: Hotfix,
+    hosts: tuple[HostReport, ...],
+    findings: tuple[Finding, ...] = (),
+    backup: Path | None = None,
+) -> RunReport:
+    result = RunReport(
+        pool=picture.pool.name,
+        hotfix=update.manifest.name,
+        hosts=hosts,
+        all_hosts=tuple(host.name for host in picture.pool.hosts),
+        findings=findings,
+        backup=str(backup) if backup else None,
+        seconds=time.monotonic() - began,
+    )
+    artifacts.report(result)
+    return result

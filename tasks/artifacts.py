@@ -1,0 +1,53 @@
+"""What a run leaves in the Prefect UI: the findings, the plan, the progress, the report."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+
+from xenpatch.plan import words
+from xenpatch.plan.model import Plan
+from xenpatch.prechecks.finding import Finding
+from xenpatch.report import RunReport
+
+
+def findings(found: Sequence[Finding]) -> None:
+    """All findings as a table; an empty one says that there are none."""
+    table = [
+        {
+            "severity": f.severity.value,
+            "check": f.check,
+            "of": f.subject,
+            "finding": f.message,
+            "advice": f.advice,
+        }
+        for f in found
+    ]
+    create_table_artifact(table=table, key="findings", description=f"{len(found)} findings of the prechecks")
+
+
+def plan(planned: Plan) -> None:
+    """The plan, one row a step."""
+    table = [dict(zip(words.HEADER, row, strict=True)) for row in words.rows(planned)]
+    create_table_artifact(table=table, key="plan", description=words.headline(planned))
+
+
+def progress(hosts: int) -> UUID:
+    """A bar for the whole run, counted in hosts."""
+    found = create_progress_artifact(progress=0.0, key="progress", description=f"0 of {hosts} hosts done")
+    return UUID(str(found))
+
+
+def advance(bar: UUID, done: int, hosts: int) -> None:
+    """Move the bar on."""
+    update_progress_artifact(bar, progress=100.0 * done / hosts, description=f"{done} of {hosts} hosts done")
+
+
+def report(result: RunReport) -> None:
+    """The final report."""
+    create_markdown_artifact(markdown=result.markdown(), key="report", description=result.summary()[0])

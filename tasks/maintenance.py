@@ -1,0 +1,30 @@
+"""Maintenance mode, entered when the host is proved empty, left when its VMs are back."""
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from blocks import XenServerPool
+from tasks.retries import RETRIED
+from tasks.telling import telling
+from xenpatch.plan.model import HostPlan
+from xenpatch.progress import Condition, HostState, Step, publish
+from xenpatch.record import RunId, assert_ours
+from xenpatch.steps import maintenance
+from xenpatch.xapi.session import open_session
+
+
+@task(task_run_name="maintenance mode of {turn.name}", cache_policy=NO_CACHE, **RETRIED)
+def enter_maintenance(pool: XenServerPool, run: RunId, turn: HostPlan) -> None:
+    """Prove the host disabled and empty, and mark it."""
+    with telling(Step.MAINTENANCE, f"{turn.name} in maintenance mode", turn.host) as told:
+        with open_session(pool.endpoint()) as session:
+            told.done(maintenance.enter(session, run, turn.host))
+
+
+@task(task_run_name="end maintenance mode of {turn.name}", cache_policy=NO_CACHE, **RETRIED)
+def leave_maintenance(pool: XenServerPool, run: RunId, turn: HostPlan) -> None:
+    """Remove the marks, now that the VMs are at home."""
+    with open_session(pool.endpoint()) as session:
+        assert_ours(session, run)
+        maintenance.leave(session, turn.host)
+    publish(HostState(turn.host, turn.name, Condition.PATCHED))

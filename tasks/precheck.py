@@ -1,0 +1,57 @@
+"""Look at the pool, and refuse before anything is changed."""
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from blocks import Dom0SSH, XenServerPool
+from tasks import artifacts
+from tasks.telling import telling
+from xenpatch.errors import PrecheckRefused
+from xenpatch.hotfix.intake import Hotfix
+from xenpatch.prechecks.finding import Finding
+from xenpatch.prechecks.picture import Picture
+from xenpatch.progress import Condition, HostState, Step, publish
+from xenpatch.record import RunId
+from xenpatch.steps.precheck import ask_hosts, look, refuse_if_blocked
+from xenpatch.updates.mechanism import mechanism_for
+from xenpatch.xapi.session import open_session
+
+
+@task(task_run_name="look at the pool", cache_policy=NO_CACHE)
+def look_at_pool(pool: XenServerPool, run: RunId, hotfix: Hotfix, ssh: Dom0SSH | None) -> Picture:
+    """Everything that can be checked without the hotfix on the pool; raise PrecheckRefused."""
+    with telling(Step.PRECHECK, "look at the pool") as told, open_session(pool.endpoint()) as session:
+        picture = look(session, run, hotfix, ssh.access(pool) if ssh else None)
+        for host in picture.pool.hosts:
+            state = Condition.IN_SERVICE if host.enabled and host.live else Condition.DISABLED
+            publish(HostState(host.uuid, host.name, state))
+        _refuse_with_report(picture)
+        told.done(f"{len(picture.pool.hosts)} hosts, {len(picture.todo)} to patch or reboot")
+    return picture
+
+
+@task(task_run_name="precheck {hotfix.manifest.name} on every host", cache_policy=NO_CACHE)
+def precheck(
+    pool: XenServerPool, run: RunId, hotfix: Hotfix, ssh: Dom0SSH | None, *, uploaded: bool
+) -> tuple[Finding, ...]:
+    """Everything again, and each host's own precheck; a refusal takes our upload off the pool again."""
+    with telling(Step.PRECHECK, "precheck every host") as told, open_session(pool.endpoint()) as session:
+        picture = ask_hosts(session, hotfix, look(session, run, hotfix, ssh.access(pool) if ssh else None))
+        try:
+            findings = _refuse_with_report(picture)
+        except PrecheckRefused:
+            if uploaded:
+                mechanism_for(picture.pool).remove(session, hotfix.manifest)
+            raise
+        told.done(f"{len(findings)} findings, none blocks")
+    return findings
+
+
+def _refuse_with_report(picture: Picture) -> tuple[Finding, ...]:
+    try:
+        findings = refuse_if_blocked(picture)
+    except PrecheckRefused as refused:
+        artifacts.findings(refused.findings)
+        raise
+    artifacts.findings(findings)
+    return findings

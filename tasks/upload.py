@@ -1,0 +1,27 @@
+"""Bring the hotfix onto the pool."""
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from blocks import XenServerPool
+from tasks.retries import RETRIED
+from tasks.telling import telling
+from xenpatch.hotfix.intake import Hotfix
+from xenpatch.progress import Step
+from xenpatch.updates.mechanism import mechanism_for
+from xenpatch.xapi.session import open_session
+from xenpatch.xapi.survey import read_inventory
+
+
+@task(task_run_name="upload {hotfix.manifest.name}", cache_policy=NO_CACHE, **RETRIED)
+def upload(pool: XenServerPool, hotfix: Hotfix) -> bool:
+    """Upload unless it is there; return whether it was uploaded now, so that a refusal can undo it."""
+    size = hotfix.update_size
+    with (
+        telling(Step.UPLOAD, f"upload {hotfix.manifest.name}") as told,
+        open_session(pool.endpoint()) as session,
+    ):
+        mechanism = mechanism_for(read_inventory(session))
+        uploaded = mechanism.bring(session, hotfix, lambda sent: told.bytes_done(sent, size))
+        told.done(f"{size} bytes uploaded" if uploaded else "it is on the pool already")
+    return uploaded

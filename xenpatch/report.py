@@ -1,0 +1,103 @@
+"""What a run did, for a person and for machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xenpatch.prechecks.finding import Finding
+from xenpatch.steps.reboot import Rebooted
+from xenpatch.units import span
+from xenpatch.xapi.types import HostUuid
+
+
+@dataclass(frozen=True)
+class HostReport:
+    """One host of the run: its reboot, its VMs, and what was proved of it. ``seconds`` is its whole turn."""
+
+    host: HostUuid
+    name: str
+    rebooted: Rebooted | None
+    moved_away: int
+    brought_home: int
+    seconds: float
+    proved: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A whole run. ``seconds`` is its length by our clock, ``backup`` where the database was saved."""
+
+    pool: str
+    hotfix: str
+    hosts: tuple[HostReport, ...]
+    all_hosts: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+    backup: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def changed(self) -> bool:
+        """Whether the run had anything to do."""
+        return bool(self.hosts)
+
+    @property
+    def mixed_seconds(self) -> float:
+        """How long hosts of both levels ran side by side, by the pool's clocks.
+
+        From the first host's boot with the hotfix until the last one without it went down.
+        """
+        boots = [host.rebooted for host in self.hosts if host.rebooted is not None]
+        downs = [boot.down_at for boot in boots if boot.down_at is not None]
+        return max(max(downs) - min(boot.after for boot in boots), 0.0) if downs else 0.0
+
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """Checks that could not be made, each once."""
+        return tuple(dict.fromkeys(check for host in self.hosts for check in host.unchecked))
+
+    def summary(self) -> list[str]:
+        """The run in a few sentences."""
+        total = len(self.all_hosts)
+        if not self.changed:
+            return [
+                f"{self.hotfix} is fully applied on {self.pool}: all {total} hosts have it and have been "
+                "rebooted since. There was nothing to do and nothing was changed."
+            ]
+        moves = sum(host.moved_away + host.brought_home for host in self.hosts)
+        lines = [
+            f"{self.hotfix} is fully applied on {self.pool}: all {total} hosts have it, each was rebooted "
+            f"and verified, and every VM is at home ({moves} live migrations).",
+            f"The run took {span(self.seconds)}; hosts of both levels ran side by side for "
+            f"{span(self.mixed_seconds)} of the pool's time.",
+        ]
+        if self.backup:
+            lines.append(
+                f"The pool database from before is in {self.backup}; it holds secrets: keep it safe."
+            )
+        if self.unchecked:
+            lines.append(f"Could not be checked: {'; '.join(self.unchecked)}.")
+        return lines
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """One row a host under `HEADER`."""
+        return [
+            (
+                host.name,
+                "rebooted" if host.rebooted and host.rebooted.down_at else "already rebooted",
+                str(host.moved_away),
+                str(host.brought_home),
+                span(host.seconds),
+                ", ".join(host.proved),
+            )
+            for host in self.hosts
+        ]
+
+    def markdown(self) -> str:
+        """The report as Markdown."""
+        table = [HEADER, tuple("---" for _ in HEADER), *self.rows()]
+        lines = [f"# {self.hotfix} on {self.pool}", "", *self.summary(), ""]
+        return "\n".join(lines + [f"| {' | '.join(row)} |" for row in table if self.changed]) + "\n"
+
+
+HEADER = ("host", "reboot", "VMs moved away", "VMs brought home", "time", "proved")

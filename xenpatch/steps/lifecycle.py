@@ -1,0 +1,93 @@
+"""The beginning and the end of a run on the pool."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from datetime import UTC, datetime
+
+from xenpatch import record
+from xenpatch.errors import DrainFailed, VerificationFailed
+from xenpatch.hotfix.manifest import Manifest
+from xenpatch.plan.model import NoRoom, Plan
+from xenpatch.prechecks.picture import Picture, hosts_to_do, make_plan, read_obstacles
+from xenpatch.record import RunId, RunRecord
+from xenpatch.steps import maintenance
+from xenpatch.xapi.inventory import Inventory
+from xenpatch.xapi.objects import host_ref
+from xenpatch.xapi.session import Session
+from xenpatch.xapi.survey import read_inventory
+
+
+def begin(session: Session, run: RunId, picture: Picture) -> Plan:
+    """Make the pool ours, and plan from what it is then.
+
+    A new run first writes down on each host whose home it is. A run that continues a stopped one keeps what
+    that one wrote, and puts the hosts whose turn was over into service again. Raises RunInProgress, and
+    DrainFailed when there is no plan any more.
+    """
+    pool = picture.pool
+    if record.owner(pool.other_config) is None:
+        _write_homes(session, pool)
+    record.claim(session, _new_record(run, picture.manifest))
+    pool = read_inventory(session)
+    for host in pool.hosts:
+        if not host.enabled and host.uuid not in picture.todo and record.HOME in host.other_config:
+            maintenance.put_into_service(session, host.uuid)
+    return plan_rest(session, picture.manifest)
+
+
+def plan_rest(session: Session, manifest: Manifest) -> Plan:
+    """Plan what is left, from the pool as it is now; raise DrainFailed when that is impossible."""
+    pool = read_inventory(session)
+    todo = hosts_to_do(pool, manifest)
+    plan = make_plan(pool, todo, read_obstacles(session, pool, todo))
+    if isinstance(plan, NoRoom):
+        raise DrainFailed(plan.sentence("no further host was touched"))
+    return plan
+
+
+def end(session: Session, run: RunId, manifest: Manifest) -> Inventory:
+    """Prove that the hotfix is fully applied and every VM at home, then remove every trace of the run.
+
+    Safe to call again. Raises VerificationFailed, with the record kept, when the pool shows otherwise.
+    """
+    pool = read_inventory(session)
+    wrong = [
+        f"{host.name} lacks {manifest.name} or a reboot"
+        for host in map(pool.host, hosts_to_do(pool, manifest))
+    ]
+    wrong += [f"{host.name} is not in service" for host in pool.hosts if not (host.enabled and host.live)]
+    wrong += [f"{vm} is not at home on {home}" for vm, home in away(pool)]
+    if wrong:
+        raise VerificationFailed(f"{pool.name} is not as it should be at the end: {'; '.join(wrong)}")
+    for host in pool.hosts:
+        maintenance.leave(session, host.uuid)
+    record.release(session, run)
+    return read_inventory(session)
+
+
+def away(pool: Inventory) -> list[tuple[str, str]]:
+    """VMs that run, but not on the host that a run wrote down as their home: names of VM and home."""
+    homes = record.homes(pool)
+    return [
+        (vm.name, pool.host(homes[vm.uuid]).name)
+        for vm in pool.vms
+        if vm.resident_on is not None and homes.get(vm.uuid, vm.resident_on) != vm.resident_on
+    ]
+
+
+def _write_homes(session: Session, pool: Inventory) -> None:
+    for host in pool.hosts:
+        session.call("host.remove_from_other_config", host_ref(session, host.uuid), record.HOME)
+        record.write_home(session, host.uuid, (vm.uuid for vm in pool.residents(host.uuid)))
+
+
+def _new_record(run: RunId, manifest: Manifest) -> RunRecord:
+    return RunRecord(
+        run=run,
+        hotfix=manifest.uuid,
+        hotfix_name=manifest.name,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        by=f"{getpass.getuser()}@{socket.gethostname()}",
+    )

@@ -1,0 +1,65 @@
+"""Maintenance mode as XenCenter knows it, entered only when the host is proved empty."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from xenpatch.errors import DrainFailed, PoolError
+from xenpatch.record import HOME, RunId, add_once, assert_ours
+from xenpatch.steps.drain import MIGRATED
+from xenpatch.waiting import NotYet, wait_for
+from xenpatch.xapi.objects import host_ref
+from xenpatch.xapi.session import Session
+from xenpatch.xapi.survey import read_inventory
+from xenpatch.xapi.types import HostUuid
+
+MODE = "MAINTENANCE_MODE"
+KEYS = (MODE, MIGRATED, "MAINTENANCE_MODE_EVACUATED_VMS_HALTED", "MAINTENANCE_MODE_EVACUATED_VMS_SUSPENDED")
+ENABLE_LIMIT = 300.0
+
+
+def enter(session: Session, run: RunId, host: HostUuid) -> str:
+    """Mark the host as being in maintenance mode, and return what proves that it may be rebooted.
+
+    Safe to call again. Raises DrainFailed when it still takes or holds VMs.
+    """
+    assert_ours(session, run)
+    prove_empty(session, host)
+    add_once(session, "host", host_ref(session, host), MODE, "true")
+    return "disabled, no VM on it"
+
+
+def prove_empty(session: Session, host: HostUuid) -> None:
+    """Look at the pool; raise DrainFailed unless the host is disabled and no VM lives there."""
+    pool = read_inventory(session)
+    here = pool.host(host)
+    if here.enabled:
+        raise DrainFailed(f"{here.name} was enabled by somebody else; it was not rebooted")
+    if residents := pool.residents(host):
+        names = ", ".join(vm.name for vm in residents)
+        raise DrainFailed(f"{here.name} still holds {names}; it was not rebooted")
+
+
+def leave(session: Session, host: HostUuid) -> None:
+    """Remove what marks the host as out of service, after its VMs are back; safe to call again."""
+    ref = host_ref(session, host)
+    present = session.read("host.get_other_config", ref)
+    for key in (*KEYS, HOME):
+        if key in present:
+            session.call("host.remove_from_other_config", ref, key)
+
+
+def put_into_service(session: Session, host: HostUuid) -> None:
+    """Have the host enabled, as this run had disabled it; safe to call again.
+
+    xapi refuses with HOST_STILL_BOOTING or HOST_DISABLED_UNTIL_REBOOT for a while; WaitTimeout after
+    ENABLE_LIMIT seconds.
+    """
+
+    def look() -> bool | NotYet:
+        ref = host_ref(session, host)
+        with suppress(PoolError):
+            session.call("host.enable", ref)
+        return True if session.read("host.get_enabled", ref) else NotYet("still disabled")
+
+    wait_for("the host to take VMs again", look, ENABLE_LIMIT)

@@ -1,0 +1,147 @@
+"""Rebooting a host, and waiting until it is really back."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from xenpatch.errors import PoolError, RebootFailed, ReplyLost, WaitTimeout, XapiFailure
+from xenpatch.hotfix.manifest import HotfixUuid
+from xenpatch.record import RunId, assert_ours
+from xenpatch.steps.maintenance import prove_empty, put_into_service
+from xenpatch.waiting import NotYet, wait_for
+from xenpatch.xapi.inventory import Host
+from xenpatch.xapi.objects import host_ref
+from xenpatch.xapi.session import Session
+from xenpatch.xapi.survey import moment, read_inventory
+from xenpatch.xapi.types import HostUuid, SrUuid
+
+BOOT_LIMIT = 1800.0
+STORAGE_LIMIT = 300.0
+ENABLED_LIMIT = 180.0
+_SIGN_LIMIT = 60.0
+
+
+@dataclass(frozen=True)
+class Rebooted:
+    """What proves a reboot: boot times (epoch seconds by the host's clock) before and after.
+
+    ``down_at`` is when it was told to go down, by the master's clock; None when it had been rebooted before.
+    """
+
+    before: float
+    after: float
+    down_at: float | None = None
+
+
+def reboot(
+    session: Session, run: RunId, host: HostUuid, hotfix: HotfixUuid, limit: float = BOOT_LIMIT
+) -> Rebooted:
+    """Have the host rebooted since the hotfix was applied to it, and wait until it is back in service.
+
+    Safe to call again: a host whose boot is newer than the hotfix is not rebooted once more, one that is on
+    its way down or up is waited for. Raises DrainFailed when it is not empty, RebootFailed when it does not
+    come back within `limit` seconds.
+    """
+    here = read_inventory(session).host(host)
+    if not here.reboot_pending(hotfix):
+        _await_service(session, here, here.attached_srs)
+        return Rebooted(here.boot_time, here.boot_time)
+    down_at = None
+    if here.live and not _going_down(session, host):
+        assert_ours(session, run)
+        prove_empty(session, host)
+        down_at = _server_time(session)
+        _tell(session, here)
+    after = _await_boot(session, here, limit)
+    _await_service(session, here, here.attached_srs)
+    return Rebooted(here.boot_time, after, down_at)
+
+
+def _tell(session: Session, here: Host) -> None:
+    """Send the reboot; when the answer is lost, look for a sign of it before sending once more."""
+    try:
+        session.call("host.reboot", here.ref)
+    except ReplyLost:
+        if not _shows_sign(session, here):
+            session.call("host.reboot", host_ref(session, here.uuid))
+    except XapiFailure as refused:
+        raise RebootFailed(f"{here.name} refused to reboot: {refused}. It is empty and disabled.") from None
+
+
+def _shows_sign(session: Session, here: Host) -> bool:
+    def look() -> bool | NotYet:
+        now = read_inventory(session).host(here.uuid)
+        gone = not now.live or now.boot_time != here.boot_time or _going_down(session, here.uuid)
+        return True if gone else NotYet(f"{here.name} is still up")
+
+    try:
+        return wait_for(f"{here.name} to go down", look, _SIGN_LIMIT)
+    except WaitTimeout:
+        return False
+
+
+def _going_down(session: Session, host: HostUuid) -> bool:
+    """Whether a reboot is under way; 6.x shows it as the operation "shutdown"."""
+    operations = session.read("host.get_current_operations", host_ref(session, host)).values()
+    return any(operation in ("shutdown", "reboot") for operation in operations)
+
+
+def _await_boot(session: Session, here: Host, limit: float) -> float:
+    def look() -> float | NotYet:
+        now = read_inventory(session).host(here.uuid)
+        if now.boot_time == here.boot_time:
+            return NotYet("it is down" if not now.live else "it still runs since its last boot")
+        return now.boot_time if now.live else NotYet("it has booted and joins the pool")
+
+    try:
+        return wait_for(f"{here.name} to come back from its reboot", look, limit)
+    except WaitTimeout as late:
+        raise RebootFailed(
+            f"{here.name} has not come back: {late}. Its VMs run on the other hosts; no further host was "
+            "touched. Look at its console; once it is up, start again: the run continues there."
+        ) from None
+
+
+def _await_service(session: Session, here: Host, storage: frozenset[SrUuid]) -> None:
+    """Wait until the storage is attached and the host enabled; help along what does not come by itself."""
+    try:
+        wait_for(
+            f"{here.name} to attach its storage", lambda: _storage(session, here, storage), STORAGE_LIMIT
+        )
+    except WaitTimeout:
+        _plug(session, here, storage)
+    try:
+        wait_for(f"{here.name} to be in service", lambda: _enabled(session, here), ENABLED_LIMIT)
+    except WaitTimeout:
+        put_into_service(session, here.uuid)
+
+
+def _storage(session: Session, here: Host, storage: frozenset[SrUuid]) -> bool | NotYet:
+    missing = storage - read_inventory(session).host(here.uuid).attached_srs
+    return NotYet(f"{len(missing)} of {len(storage)} SRs not attached") if missing else True
+
+
+def _enabled(session: Session, here: Host) -> bool | NotYet:
+    return (
+        True if session.read("host.get_enabled", host_ref(session, here.uuid)) else NotYet("still disabled")
+    )
+
+
+def _plug(session: Session, here: Host, storage: frozenset[SrUuid]) -> None:
+    """Plug what did not attach by itself; `verify` has the last word on it."""
+    wanted = {session.read("SR.get_by_uuid", sr) for sr in storage}
+    for ref, pbd in session.read("PBD.get_all_records").items():
+        if (
+            pbd["host"] == host_ref(session, here.uuid)
+            and pbd["SR"] in wanted
+            and not pbd["currently_attached"]
+        ):
+            with suppress(PoolError):
+                session.call("PBD.plug", ref)
+
+
+def _server_time(session: Session) -> float | None:
+    """The master's clock as epoch seconds."""
+    pool = read_inventory(session)
+    return moment(session.read("host.get_servertime", pool.host(pool.master).ref)).timestamp()
