@@ -61,15 +61,21 @@ class RunReport:
         total = len(self.all_hosts)
         if not self.changed:
             return [
-                f"{self.hotfix} is fully applied on {self.pool}: all {total} hosts have it and have been "
-                "rebooted since. There was nothing to do and nothing was changed."
+                (
+                    f"{self.hotfix} is fully applied on {self.pool}: all {total} hosts have it and have "
+                    "been rebooted since. There was nothing to do and nothing was changed."
+                )
             ]
         moves = sum(host.moved_away + host.brought_home for host in self.hosts)
         lines = [
-            f"{self.hotfix} is fully applied on {self.pool}: all {total} hosts have it, each was rebooted "
-            f"and verified, and every VM is at home ({moves} live migrations).",
-            f"The run took {span(self.seconds)}; hosts of both levels ran side by side for "
-            f"{span(self.mixed_seconds)} of the pool's time.",
+            (
+                f"{self.hotfix} is fully applied on {self.pool}: all {total} hosts have it, each was "
+                f"rebooted and verified, and every VM is at home ({moves} live migrations)."
+            ),
+            (
+                f"The run took {span(self.seconds)}; hosts of both levels ran side by side for "
+                f"{span(self.mixed_seconds)} of the pool's time."
+            ),
         ]
         if self.backup:
             lines.append(

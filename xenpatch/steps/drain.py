@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from xenpatch.errors import DrainFailed, ReplyLost, TaskLost, XapiFailure
 from xenpatch.plan.model import Move
 from xenpatch.plan.planner import check_move
 from xenpatch.progress import MoveAdvanced, MoveDone, MoveStarted, publish
-from xenpatch.record import RunId, add_once, assert_ours
+from xenpatch.record import RunId, add_once, assert_ours, homes
 from xenpatch.waiting import NotYet, wait_for
 from xenpatch.xapi import tasks
 from xenpatch.xapi.inventory import PowerState
 from xenpatch.xapi.objects import host_ref, vm_ref
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import read_inventory
-from xenpatch.xapi.types import HostUuid, VmUuid
+from xenpatch.xapi.types import HostUuid
 
 MIGRATED = "MAINTENANCE_MODE_EVACUATED_VMS_MIGRATED"
 MOVE_LIMIT = 3600.0
 
 
-def disable(session: Session, run: RunId, host: HostUuid, vms: Iterable[VmUuid]) -> None:
+def disable(session: Session, run: RunId, host: HostUuid) -> None:
     """Have the host accept no more VMs, and its own VMs listed where XenCenter looks for them.
 
     Safe to call again: ``host.disable`` is idempotent, and the list of a host that is disabled already
@@ -29,6 +27,7 @@ def disable(session: Session, run: RunId, host: HostUuid, vms: Iterable[VmUuid])
     """
     assert_ours(session, run)
     ref = host_ref(session, host)
+    vms = (vm for vm, home in homes(read_inventory(session)).items() if home == host)
     if session.read("host.get_enabled", ref):
         session.call("host.remove_from_other_config", ref, MIGRATED)
     add_once(session, "host", ref, MIGRATED, ",".join(sorted(vms)))

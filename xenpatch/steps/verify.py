@@ -41,7 +41,7 @@ def baseline(session: Session, host: HostUuid, ssh: Dom0Access | None) -> Baseli
 def verify(
     session: Session, host: HostUuid, manifest: Manifest, before: Baseline, ssh: Dom0Access | None
 ) -> Verified:
-    """Look at everything that patching means for the host; raise VerificationFailed with all that is wrong."""
+    """Look at everything that patching means for a host; raise VerificationFailed with all that is wrong."""
     pool = read_inventory(session)
     here = pool.host(host)
     wrong = [*_in_the_pool(pool, here, manifest, before.storage)]

@@ -1,0 +1,5 @@
+"""`python -m xenpatch` is `xenpatch`."""
+
+from xenpatch.cli import main
+
+main()

@@ -1,0 +1,196 @@
+"""The command line. Every command ends with one of the exit codes of `EXIT_CODES`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from xenpatch import commands, display
+from xenpatch.errors import InputError, PrecheckRefused, Refused, Stopped, XenpatchError
+
+EXIT_CODES: tuple[tuple[type[BaseException], int, str], ...] = (
+    (InputError, 2, "Bad input:"),
+    (Refused, 3, "Refused:"),
+    (Stopped, 4, "Stopped:"),
+    (XenpatchError, 1, "Failed:"),
+    (KeyboardInterrupt, 1, "Interrupted:"),
+    (Exception, 1, "Unexpected error:"),
+)
+
+app = typer.Typer(
+    name="xenpatch",
+    help="Patch XenServer pools without an outage.\n\n"
+    "Exit codes: 0 done; 1 failed; 2 bad input, nothing was contacted or changed; 3 refused by prechecks, "
+    "nothing changed; 4 stopped at a safe boundary, continue later.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+hotfix_app = typer.Typer(help="Look at hotfix files.", no_args_is_help=True)
+app.add_typer(hotfix_app, name="hotfix")
+
+PoolUrl = Annotated[str | None, typer.Option("--pool", metavar="URL", help="Any member of the pool.")]
+PoolBlock = Annotated[
+    str | None,
+    typer.Option("--pool-block", metavar="NAME", help="A saved XenServerPool block instead of --pool."),
+]
+User = Annotated[
+    str, typer.Option(help="Who logs in. The password comes from XENPATCH_PASSWORD or a prompt.")
+]
+Certificate = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="PEM file of the pool's own certificates: they are pinned."),
+]
+Ca = Annotated[Path | None, typer.Option(metavar="FILE", help="PEM file of the authority that signed them.")]
+Legacy = Annotated[bool, typer.Option("--legacy", help="TLS 1.0 and small keys, as XenServer 6.x speaks.")]
+ManifestFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The hotfix's manifest; not needed for a known hotfix.")
+]
+
+
+@app.callback()
+def options(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False) -> None:
+    """Take the options that go before every command."""
+    if debug:
+        os.environ["XENPATCH_DEBUG"] = "1"
+
+
+@hotfix_app.command("check")
+def hotfix_check(
+    file: Annotated[Path, typer.Argument(help="A .zip or .xsupdate file.")], manifest: ManifestFile = None
+) -> None:
+    """Verify a hotfix file against what was published; contacts nothing."""
+    display.hotfix(Console(), commands.check_hotfix(file, manifest))
+
+
+@app.command()
+def patch(
+    hotfix: Annotated[Path, typer.Option(metavar="FILE", help="The .zip or .xsupdate file.")],
+    pool: PoolUrl = None,
+    pool_block: PoolBlock = None,
+    user: User = "root",
+    manifest: ManifestFile = None,
+    certificate: Certificate = None,
+    ca: Ca = None,
+    legacy: Legacy = False,
+    known_hosts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="SSH host keys of the hosts; with it, packages are verified over SSH."
+        ),
+    ] = None,
+    ssh_user: Annotated[
+        str, typer.Option(help="Who logs in over SSH, with the pool's password or --ssh-key.")
+    ] = "root",
+    ssh_port: Annotated[int, typer.Option(min=1, max=65535, help="The SSH port of every host.")] = 22,
+    ssh_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A private key instead of the password.")
+    ] = None,
+    ssh_block: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A saved Dom0SSH block instead of the --ssh options.")
+    ] = None,
+    moves_per_host: Annotated[int, typer.Option(min=1, max=8, help="Live migrations at once.")] = 2,
+    reboot_limit: Annotated[float, typer.Option(min=1, help="Seconds that a reboot may take.")] = 1800.0,
+    backup_folder: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where the pool's database is saved; it holds secrets."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the whole plan and change nothing.")
+    ] = False,
+) -> None:
+    """Patch a pool: each host emptied, rebooted, verified, its VMs brought home; the master first."""
+    access = commands.Access(pool, pool_block, user, certificate, ca, legacy=legacy)
+    shell = commands.Shell(known_hosts, ssh_user, ssh_port, ssh_key, ssh_block)
+    job = commands.Job(hotfix, manifest, moves_per_host, reboot_limit, backup_folder)
+    console = Console()
+    if dry_run:
+        commands.dry_run(console, access, shell, job)
+    else:
+        display.report(console, commands.patch(console, access, shell, job))
+
+
+@app.command()
+def status(
+    pool: PoolUrl = None,
+    pool_block: PoolBlock = None,
+    user: User = "root",
+    certificate: Certificate = None,
+    ca: Ca = None,
+    legacy: Legacy = False,
+) -> None:
+    """Show the hosts, what is applied and pending, a run in progress, and VMs away from home."""
+    access = commands.Access(pool, pool_block, user, certificate, ca, legacy=legacy)
+    display.status(Console(), commands.read_pool(access))
+
+
+@app.command()
+def simulate(
+    hosts: Annotated[int, typer.Option(min=1, max=64, help="How many hosts.")] = 3,
+    vms: Annotated[int, typer.Option(min=0, max=4000, help="How many running VMs.")] = 12,
+    release: Annotated[str, typer.Option(help="The XenServer release that is simulated.")] = "6.0.2",
+    dump: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A real pool's database (xe pool-dump-database) instead."),
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(min=0.01, help="How many simulated seconds pass in a second.")
+    ] = 60.0,
+    port: Annotated[
+        int,
+        typer.Option(min=0, max=65532, help="HTTP; TLS, legacy TLS and SSH follow it. 0 finds free ones."),
+    ] = 8080,
+    faults: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Faults, a YAML or JSON list of rules.")
+    ] = None,
+    journal: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write what happens, JSON lines.")
+    ] = None,
+) -> None:
+    """Serve a simulated pool on the loopback network until Ctrl-C; one JSON line says when and where."""
+    commands.simulate(
+        commands.Simulation(hosts, vms, release, dump, speed, port, faults, journal), sys.stdout
+    )
+
+
+def main() -> None:
+    """Run the command line; errors become one readable block on stderr and an exit code."""
+    if "--debug" in sys.argv[1:]:
+        sys.argv = [arg for arg in sys.argv if arg != "--debug"]
+        os.environ["XENPATCH_DEBUG"] = "1"
+    try:
+        app()
+    except (Exception, KeyboardInterrupt) as raised:
+        sys.exit(_explain(raised))
+
+
+def _explain(raised: BaseException) -> int:
+    """Print the error and return its exit code; with --debug, the traceback too."""
+    console = Console(stderr=True)
+    code, title = next((code, title) for kind, code, title in EXIT_CODES if isinstance(raised, kind))
+    if isinstance(raised, PrecheckRefused):
+        display.findings(console, raised.findings)
+    display.error(console, title, _words(raised))
+    if os.environ.get("XENPATCH_DEBUG"):
+        console.print_exception()
+    return code
+
+
+def _words(raised: BaseException) -> str:
+    if isinstance(raised, XenpatchError):
+        return str(raised)
+    if isinstance(raised, KeyboardInterrupt):
+        return "nothing further is begun; `xenpatch status` shows what state the pool is in."
+    return (
+        f"{type(raised).__name__}: {raised}. This is a fault of xenpatch; `xenpatch status` shows what state "
+        "the pool is in, and --debug shows the traceback."
+    )
+
+
+if __name__ == "__main__":
+    main()

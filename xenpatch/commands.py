@@ -1,0 +1,246 @@
+"""What the commands do, apart from how they are typed and shown."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
+
+import yaml
+from rich.console import Console
+
+from xenpatch import display
+from xenpatch.errors import InputError
+from xenpatch.hotfix.intake import Hotfix, verify
+from xenpatch.hotfix.manifest import known_manifests, load_manifest
+from xenpatch.plan.model import NoRoom
+from xenpatch.record import RunId
+from xenpatch.report import RunReport
+from xenpatch.xapi.inventory import Inventory
+
+if TYPE_CHECKING:
+    from blocks import Dom0SSH, XenServerPool
+    from blocks.reference import StoredByReference
+
+Saved = TypeVar("Saved", bound="StoredByReference")
+
+_QUIET = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+}
+"""Prefect's settings where the live view speaks instead; what the user has set stays."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """How the command line names a pool."""
+
+    url: str | None
+    block: str | None
+    user: str
+    certificate: Path | None
+    ca: Path | None
+    legacy: bool
+
+    def pool(self) -> XenServerPool:
+        """The block, saved or made of the options; asks for the password where there is none."""
+        if (self.url is None) == (self.block is None):
+            raise InputError("give either --pool URL or --pool-block NAME. Nothing was contacted.")
+        _quiet_prefect()
+        from blocks import XenServerPool, password  # noqa: PLC0415 - importing Prefect takes a second
+
+        if self.block is not None:
+            return _load(XenServerPool, self.block)
+        pool = XenServerPool(
+            addresses=[str(self.url)],
+            user=self.user,
+            certificate=_text(self.certificate, "certificate"),
+            ca=_text(self.ca, "CA"),
+            legacy=self.legacy,
+        )
+        if password.given() is None:
+            password.remember(_ask_password(f"Password of {self.user} on {self.url}: "))
+        pool.endpoint()
+        return pool
+
+
+@dataclass(frozen=True)
+class Shell:
+    """How the command line names access over SSH."""
+
+    known_hosts: Path | None
+    user: str
+    port: int
+    key: Path | None
+    block: str | None
+
+    def ssh(self, pool: XenServerPool) -> Dom0SSH | None:
+        """The block, saved or made of the options; None where SSH was not asked for."""
+        from pydantic import SecretStr  # noqa: PLC0415
+
+        from blocks import Dom0SSH  # noqa: PLC0415
+
+        if self.block is not None:
+            return _load(Dom0SSH, self.block)
+        if self.known_hosts is None:
+            return None
+        key = _text(self.key, "SSH key")
+        ssh = Dom0SSH(
+            user=self.user,
+            private_key=SecretStr(key) if key else None,
+            known_hosts=_text(self.known_hosts, "known_hosts") or "",
+            port=self.port,
+        )
+        ssh.access(pool)
+        return ssh
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be patched with what, and how."""
+
+    hotfix: Path
+    manifest: Path | None
+    moves_per_host: int
+    reboot_limit: float
+    backup_folder: Path | None
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A pool to simulate."""
+
+    hosts: int
+    vms: int
+    release: str
+    dump: Path | None
+    speed: float
+    port: int
+    faults: Path | None
+    journal: Path | None
+
+
+def check_hotfix(file: Path, manifest: Path | None) -> Hotfix:
+    """Verify a hotfix file; raise HotfixError."""
+    return verify(file, load_manifest(manifest) if manifest else None)
+
+
+def read_pool(access: Access) -> Inventory:
+    """The pool as it is now."""
+    from xenpatch.xapi.session import open_session  # noqa: PLC0415
+    from xenpatch.xapi.survey import read_inventory  # noqa: PLC0415
+
+    with open_session(access.pool().endpoint()) as session:
+        return read_inventory(session)
+
+
+def dry_run(console: Console, access: Access, shell: Shell, job: Job) -> None:
+    """Look at everything that can be looked at without a change, and print findings and plan."""
+    from xenpatch.steps.precheck import look, refuse_if_blocked  # noqa: PLC0415
+    from xenpatch.xapi.session import open_session  # noqa: PLC0415
+
+    hotfix = check_hotfix(job.hotfix, job.manifest)
+    pool = access.pool()
+    ssh = shell.ssh(pool)
+    with open_session(pool.endpoint()) as session:
+        picture = look(session, RunId("dry-run"), hotfix, ssh.access(pool) if ssh else None)
+    display.findings(console, refuse_if_blocked(picture))
+    if not isinstance(picture.plan, NoRoom):
+        display.plan(console, picture.plan, picture.pool)
+    console.print("Dry run: nothing was changed.")
+
+
+def patch(console: Console, access: Access, shell: Shell, job: Job) -> RunReport:
+    """Run the flow in this process, with a live view."""
+    check_hotfix(job.hotfix, job.manifest)
+    pool = access.pool()
+    ssh = shell.ssh(pool)
+    from flows.patch_pool import patch_pool  # noqa: PLC0415
+    from xenpatch.live import show  # noqa: PLC0415
+    from xenpatch.options import PatchOptions  # noqa: PLC0415
+
+    options = PatchOptions(
+        moves_per_host=job.moves_per_host, reboot_limit=job.reboot_limit, backup_folder=job.backup_folder
+    )
+    with show(console, at_once=job.moves_per_host):
+        return patch_pool(pool, job.hotfix.absolute(), job.manifest, ssh, options)
+
+
+def simulate(wanted: Simulation, out: TextIO) -> None:
+    """Serve a simulated pool until it is told to stop."""
+    from simulator import FaultRule, KnownHotfix, Model, SimulatedPool  # noqa: PLC0415
+    from simulator.serve import serve  # noqa: PLC0415
+
+    known = [
+        KnownHotfix(
+            name=manifest.name,
+            uuid=manifest.uuid,
+            md5=manifest.files.update.md5,
+            guidance=tuple(guidance.value for guidance in manifest.guidance),
+            product_versions=manifest.product_versions,
+            rolls_up=tuple((contained.name, contained.uuid) for contained in manifest.supersedes),
+            packages=tuple(package.nvra for package in manifest.packages if package.known),
+        )
+        for manifest in known_manifests()
+    ]
+    try:
+        pool = SimulatedPool(
+            wanted.dump or Model(hosts=wanted.hosts, vms=wanted.vms),
+            speed=wanted.speed,
+            port=wanted.port,
+            faults=[FaultRule.from_dict(rule) for rule in _rules(wanted.faults)],
+            journal=wanted.journal,
+            release=wanted.release,
+            known_hotfixes=known,
+        )
+        serve(pool, out)
+    except (ValueError, OSError) as wrong:
+        raise InputError(f"no pool can be simulated so: {wrong}") from None
+
+
+def _rules(path: Path | None) -> list[dict[str, Any]]:
+    if path is None:
+        return []
+    try:
+        rules = yaml.safe_load(_text(path, "faults") or "")
+    except yaml.YAMLError as wrong:
+        raise InputError(f"the faults {path} are neither YAML nor JSON: {wrong}") from None
+    if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
+        raise InputError(f"the faults {path} are not a list of rules")
+    return rules
+
+
+def _text(path: Path | None, what: str) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as wrong:
+        reason = wrong.strerror if isinstance(wrong, OSError) else "it is no text"
+        raise InputError(f"the {what} file {path} cannot be read: {reason}") from None
+
+
+def _load(kind: type[Saved], name: str) -> Saved:
+    try:
+        return cast("Saved", kind.load(name))
+    except ValueError:
+        raise InputError(
+            f"there is no saved {kind.__name__} block named {name!r} in this Prefect. Nothing was contacted."
+        ) from None
+
+
+def _ask_password(prompt: str) -> str:
+    if not sys.stdin.isatty():
+        raise InputError(
+            "there is no password: set XENPATCH_PASSWORD, or run on a terminal. Nothing was contacted."
+        )
+    return getpass.getpass(prompt)
+
+
+def _quiet_prefect() -> None:
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,68 @@
+"""`make demo`: a simulated pool of three hosts is patched before your eyes, and stopped again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from xenpatch import commands, display
+
+_SPEED = "60"
+_HOME = Path(".demo")
+_CLOSING = 10.0  # seconds
+
+
+def main() -> int:
+    """Run the demo and return the exit code."""
+    console = Console()
+    _HOME.mkdir(exist_ok=True)
+    os.environ.setdefault("PREFECT_HOME", str((_HOME / "prefect").absolute()))
+    with tempfile.TemporaryDirectory() as folder, _simulated(Path(folder) / "journal") as pool:
+        names = ", ".join(host["name"] for host in pool["hosts"])
+        console.print(
+            f"A simulated XenServer 6.0.2 pool ({names}) runs at {pool['url']}, {_SPEED} times as fast."
+        )
+        os.environ["XENPATCH_PASSWORD"] = pool["password"]
+        os.environ.setdefault("XENPATCH_POLL_SECONDS", "0.5")
+        access = commands.Access(pool["url"], None, pool["user"], None, None, legacy=False)
+        shell = commands.Shell(Path(pool["known_hosts"]), "root", pool["hosts"][0]["ssh_port"], None, None)
+        job = commands.Job(Path(pool["hotfix"]), Path(pool["manifest"]), 2, 600.0, _HOME / "backups")
+        display.report(console, commands.patch(console, access, shell, job))
+        console.print()
+        display.status(console, commands.read_pool(access))
+    console.print("The simulated pool is stopped.")
+    return 0
+
+
+@contextmanager
+def _simulated(journal: Path) -> Iterator[dict[str, Any]]:
+    """A simulator in the background, from its first line until the end of the block."""
+    command = [sys.executable, "-m", "xenpatch", "simulate", "--speed", _SPEED, "--port", "0"]
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [*command, "--journal", str(journal)], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line:
+                raise SystemExit("The simulator did not start; what it said is above.")
+            yield json.loads(line)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(_CLOSING)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
