@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 from prefect import flow
 from prefect.futures import wait
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from blocks import Dom0SSH, XenServerPool
 from tasks.maintenance import enter_maintenance, leave_maintenance
 from tasks.migrate import migrate_vm, put_back_into_service, take_out_of_service
 from tasks.reboot import reboot_host
 from tasks.record import plan_again
+from tasks.runner import workers
 from tasks.verify import note_before, verify_host
 from xenpatch.errors import DrainFailed, LockLost, PoolError, ReturnFailed
 from xenpatch.hotfix.manifest import Manifest
@@ -23,7 +23,7 @@ from xenpatch.report import HostReport
 ROUNDS = 3
 
 
-@flow(name="patch-host", flow_run_name="{turn.name}", task_runner=ThreadPoolTaskRunner(max_workers=2))
+@flow(name="patch-host", flow_run_name="{turn.name}", task_runner=workers(2))
 def patch_host(
     pool: XenServerPool,
     ssh: Dom0SSH | None,
@@ -106,10 +106,9 @@ def _move_together(pool: XenServerPool, run: RunId, moves: tuple[Move, ...]) -> 
     """As many at once as the flow's task runner has workers; what could not be moved, and why."""
     futures = [migrate_vm.submit(pool, run, move) for move in moves]
     wait(futures)
-    results = [future.result(raise_on_failure=False) for future in futures]
-    for lost in results:
-        if isinstance(lost, LockLost) or (
-            isinstance(lost, BaseException) and not isinstance(lost, PoolError)
-        ):
-            raise lost
-    return [str(result) for result in results if isinstance(result, BaseException)]
+    results: list[object] = [future.result(raise_on_failure=False) for future in futures]
+    failures = [result for result in results if isinstance(result, BaseException)]
+    for failure in failures:
+        if isinstance(failure, LockLost) or not isinstance(failure, PoolError):
+            raise failure
+    return [str(failure) for failure in failures]

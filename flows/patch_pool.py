@@ -8,7 +8,6 @@ from pathlib import Path
 from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from blocks import Dom0SSH, XenServerPool
 from flows.patch_host import patch_host
@@ -17,6 +16,7 @@ from tasks.apply import apply_to_pool
 from tasks.checksum import verify_checksum
 from tasks.precheck import look_at_pool, precheck
 from tasks.record import back_up, begin, finish, give_up
+from tasks.runner import workers
 from tasks.upload import upload
 from xenpatch.errors import PoolError
 from xenpatch.hotfix.intake import Hotfix
@@ -72,7 +72,7 @@ def _each_host(
     pool: XenServerPool, ssh: Dom0SSH | None, run: RunId, plan: Plan, update: Hotfix, options: PatchOptions
 ) -> tuple[HostReport, ...]:
     """One subflow after another; a host is taken only when the one before is verified and has its VMs."""
-    turn_of = patch_host.with_options(task_runner=ThreadPoolTaskRunner(max_workers=options.moves_per_host))
+    turn_of = patch_host.with_options(task_runner=workers(options.moves_per_host))
     bar = artifacts.progress(len(plan.hosts))
     reports: list[HostReport] = []
     for turn in plan.hosts:

@@ -16,9 +16,9 @@ from xenpatch.xapi.session import open_session
 @task(task_run_name="maintenance mode of {turn.name}", cache_policy=NO_CACHE, **RETRIED)
 def enter_maintenance(pool: XenServerPool, run: RunId, turn: HostPlan) -> None:
     """Prove the host disabled and empty, and mark it."""
-    with telling(Step.MAINTENANCE, f"{turn.name} in maintenance mode", turn.host) as told:
-        with open_session(pool.endpoint()) as session:
-            told.done(maintenance.enter(session, run, turn.host))
+    what = f"{turn.name} in maintenance mode"
+    with telling(Step.MAINTENANCE, what, turn.host) as told, open_session(pool.endpoint()) as session:
+        told.done(maintenance.enter(session, run, turn.host))
 
 
 @task(task_run_name="end maintenance mode of {turn.name}", cache_policy=NO_CACHE, **RETRIED)

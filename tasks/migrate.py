@@ -8,7 +8,7 @@ from tasks.retries import RETRIED
 from tasks.telling import telling
 from xenpatch.plan.model import HostPlan, Move
 from xenpatch.progress import Condition, HostState, Step, publish
-from xenpatch.record import RunId
+from xenpatch.record import RunId, assert_ours
 from xenpatch.steps import drain, maintenance
 from xenpatch.xapi.session import open_session
 
@@ -34,6 +34,6 @@ def migrate_vm(pool: XenServerPool, run: RunId, move: Move) -> str:
 def put_back_into_service(pool: XenServerPool, run: RunId, turn: HostPlan) -> None:
     """Undo what was begun on a host that could not be emptied."""
     with open_session(pool.endpoint()) as session:
-        drain.assert_ours(session, run)
+        assert_ours(session, run)
         maintenance.put_into_service(session, turn.host)
     publish(HostState(turn.host, turn.name, Condition.IN_SERVICE))
