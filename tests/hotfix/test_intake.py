@@ -1,6 +1,7 @@
 """What is taken in is an ordinary file with a manifest, and every sum in it is the published one."""
 
 import os
+import pickle
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import FrozenInstanceError
@@ -12,6 +13,7 @@ from tests.hotfix.kit import SOURCE, UPDATE, UUID, facts, hotfix_zip, manifest, 
 from xenpatch.errors import ChecksumMismatch, FileRefused, HotfixError, InputError, ManifestError
 from xenpatch.hotfix.archive import Limits
 from xenpatch.hotfix.checksums import FileRole
+from xenpatch.hotfix.files import open_file
 from xenpatch.hotfix.intake import verify
 from xenpatch.hotfix.manifest import Manifest
 
@@ -126,6 +128,7 @@ def test_a_mismatch_carries_every_file_that_was_compared(tmp_path: Path) -> None
         (FileRole.SOURCE, False),
     ]
     assert SOURCE_NAME in str(caught.value)
+    assert pickle.loads(pickle.dumps(caught.value)).files == caught.value.files
 
 
 def test_an_update_that_was_cut_short_is_told_with_both_sizes(tmp_path: Path) -> None:
@@ -254,8 +257,17 @@ def test_a_file_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 def test_a_path_through_a_file_is_refused(tmp_path: Path) -> None:
     path = bare(tmp_path) / "x.zip"
 
-    with pytest.raises(FileRefused, match=r"cannot be opened: .*Not a directory"):
+    with pytest.raises(FileRefused) as caught:
         verify(path)
+    assert str(caught.value) == (
+        f"The hotfix {path} cannot be opened: Not a directory. Give the path of an ordinary file."
+    )
+
+
+def test_a_path_with_a_nul_is_refused() -> None:
+    with pytest.raises(FileRefused) as caught:
+        verify(Path("a\0.zip"))
+    assert str(caught.value) == r"The hotfix 'a\x00.zip' cannot be opened: embedded null byte."
 
 
 @pytest.fixture
@@ -322,6 +334,18 @@ def test_a_socket_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
         with pytest.raises(FileRefused, match=r"^The hotfix hotfix.zip is a socket\. Give"):
             verify(Path("hotfix.zip"))
+
+
+def test_a_file_whose_disk_fails_is_refused(tmp_path: Path) -> None:
+    path = bare(tmp_path)
+    with open_file(path, "hotfix") as file, (tmp_path / "other").open("wb") as write_only:
+        os.dup2(write_only.fileno(), file.fileno())  # from now on every read fails
+
+        with pytest.raises(FileRefused) as caught:
+            file.read(1)
+    assert str(caught.value) == (
+        f"The hotfix {path} cannot be read: Bad file descriptor. Check the disk or share that it is on."
+    )
 
 
 @pytest.mark.parametrize("name", ["XS602E900.iso", "XS602E900", "XS602E900.zip.part"])

@@ -81,12 +81,16 @@ def test_xs602e008_lists_the_packages_and_does_not_guess_the_one_that_is_cut_off
     ]
 
 
-def test_xs602e008_agrees_with_the_vendors_list_of_hotfixes(e008: Manifest, shared_data: Path) -> None:
+def test_xs602e008_agrees_with_the_vendors_lists_of_hotfixes(e008: Manifest, shared_data: Path) -> None:
     rows = (shared_data / "hotfixes" / "hotfixes.csv").read_text(encoding="utf-8").splitlines()
+    rollups = (shared_data / "hotfixes" / "rollups.tsv").read_text(encoding="utf-8").splitlines()
 
     assert f"6.0.2,{e008.name},{e008.uuid},XS602E008.zip,{e008.article}" in rows
     for other in e008.supersedes:
         assert any(row.startswith(f"6.0.2,{other.name},{other.uuid},") for row in rows)
+    (rollup,) = (row for row in rollups if row.split("\t")[2] == e008.name)
+    assert "xen, vncterm, openssl, qemu. Rolls up XS602E004." in rollup
+    assert {component.name for component in e008.components} == {"xen", "vncterm", "openssl", "qemu"}
 
 
 @pytest.mark.parametrize("name", ["XS602E008.zip", "xs602e008.XSUPDATE"])

@@ -1,6 +1,7 @@
 """Opening what a person named: ordinary files only, and a clear word about everything else."""
 
 import errno
+import io
 import os
 import stat
 from collections.abc import Mapping
@@ -24,10 +25,27 @@ _REASONS: Final[Mapping[int | None, str]] = {
 }
 
 
+class _File(io.BufferedReader):
+    """A file that tells by its name when its disk fails."""
+
+    def __init__(self, descriptor: int, title: str) -> None:
+        super().__init__(io.FileIO(descriptor))
+        self._title = title
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        try:
+            return super().read(size)
+        except OSError as error:
+            raise FileRefused(
+                f"{self._title} cannot be read: {error.strerror}. Check the disk or share that it is on."
+            ) from error
+
+
 def open_file(path: Path, what: str) -> BinaryIO:
     """Open an ordinary, non-empty file for reading; ``what`` names its role in messages ("hotfix").
 
-    A named pipe is refused without waiting for a writer. Raises FileRefused.
+    A named pipe is refused without waiting for a writer. Raises FileRefused, and so does reading if the
+    disk fails.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -38,7 +56,7 @@ def open_file(path: Path, what: str) -> BinaryIO:
     if reason:
         os.close(descriptor)
         raise FileRefused(f"The {what} {path} {reason}. {_ADVICE}")
-    return os.fdopen(descriptor, "rb")
+    return _File(descriptor, f"The {what} {path}")
 
 
 def _unfit(status: os.stat_result) -> str | None:
@@ -48,5 +66,7 @@ def _unfit(status: os.stat_result) -> str | None:
 
 
 def _cannot_open(path: Path, what: str, error: OSError | ValueError) -> str:
-    code = error.errno if isinstance(error, OSError) else None
-    return f"The {what} {path} {_REASONS.get(code) or f'cannot be opened: {error}.'}"
+    if isinstance(error, ValueError):  # a NUL in the path
+        return f"The {what} {str(path)!r} cannot be opened: {error}."
+    reason = _REASONS.get(error.errno) or f"cannot be opened: {error.strerror}. {_ADVICE}"
+    return f"The {what} {path} {reason}"
