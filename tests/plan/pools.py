@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from xenpatch.plan.model import Plan
+from xenpatch.plan.planner import ordered, plan_run
 from xenpatch.units import GIB
 from xenpatch.xapi.inventory import Disk, Host, Inventory, Pbd, PowerState, Sr, Vm
 from xenpatch.xapi.types import HostRef, HostUuid, NetworkUuid, PoolRef, PoolUuid, SrUuid, VmRef, VmUuid
@@ -51,6 +53,13 @@ def vm(name: str) -> VmUuid:
 def homes(picture: Inventory) -> dict[VmUuid, HostUuid]:
     """Everything is at home where it is."""
     return {vm.uuid: vm.resident_on for vm in picture.vms if vm.resident_on is not None}
+
+
+def planned(picture: Inventory) -> Plan:
+    """The plan of a run over the whole pool, which must have one."""
+    plan = plan_run(picture, ordered(picture), homes(picture))
+    assert isinstance(plan, Plan)
+    return plan
 
 
 def with_vms_at(picture: Inventory, places: Mapping[str, str]) -> Inventory:

@@ -6,15 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from tests.plan.pools import homes, host, pool, with_host, with_vms_at
-from xenpatch.plan.model import Move, Plan
-from xenpatch.plan.planner import check_move, plan_run
+from tests.plan.pools import host, planned, pool, with_host, with_vms_at
+from xenpatch.plan.model import Move
+from xenpatch.plan.planner import check_move
 from xenpatch.xapi.inventory import Inventory, PowerState
 
 POOL = pool(hosts={"xs1": 32, "xs2": 16}, vms={"vm-a": ("xs1", 8), "vm-b": ("xs1", 6), "vm-x": ("xs2", 1)})
-PLAN = plan_run(POOL, [host("xs1")], homes(POOL))
-assert isinstance(PLAN, Plan)
-MOVE, OTHER = PLAN.hosts[0].out
+MOVE, OTHER = planned(POOL).hosts[0].out
 
 
 def without_vm(picture: Inventory, name: str) -> Inventory:

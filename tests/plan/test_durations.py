@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.plan.pools import homes, pool, with_vms_at
+from tests.plan.pools import homes, planned, pool, with_vms_at
 from xenpatch.plan.durations import (
     REBOOT,
     VERIFY,
@@ -15,17 +15,11 @@ from xenpatch.plan.durations import (
     estimate_plan,
 )
 from xenpatch.plan.model import Plan
-from xenpatch.plan.planner import ordered, plan_run
+from xenpatch.plan.planner import plan_run
 from xenpatch.units import GIB
 
 POOL = pool({"xs1": 64, "xs2": 64}, {"vm-a": ("xs1", 7), "vm-b": ("xs1", 7), "vm-c": ("xs1", 3.5)})
 SEVEN_GIB, HALF = 15 + 20, 15 + 10  # seconds
-
-
-def run_plan() -> Plan:
-    plan = plan_run(POOL, ordered(POOL), homes(POOL))
-    assert isinstance(plan, Plan)
-    return plan
 
 
 def test_a_move_costs_a_fixed_time_and_time_for_its_memory() -> None:
@@ -38,7 +32,7 @@ def test_a_move_costs_a_fixed_time_and_time_for_its_memory() -> None:
     [(1, SEVEN_GIB + SEVEN_GIB + HALF), (2, SEVEN_GIB + HALF), (3, SEVEN_GIB), (9, SEVEN_GIB)],
 )
 def test_moves_take_the_first_slot_that_is_free(at_once: int, seconds: float) -> None:
-    assert estimate_phase(run_plan().hosts[0].out, at_once) == pytest.approx(seconds)
+    assert estimate_phase(planned(POOL).hosts[0].out, at_once) == pytest.approx(seconds)
 
 
 def test_no_moves_take_no_time() -> None:
@@ -46,10 +40,10 @@ def test_no_moves_take_no_time() -> None:
 
 
 def test_the_turn_of_a_host_is_drain_reboot_verify_and_return() -> None:
-    first, second = run_plan().hosts
+    first, second = planned(POOL).hosts
     assert estimate_host(first, 3) == pytest.approx(SEVEN_GIB + REBOOT + VERIFY + SEVEN_GIB)
     assert estimate_host(second, 3) == REBOOT + VERIFY
-    assert estimate_plan(run_plan(), 3) == estimate_host(first, 3) + estimate_host(second, 3)
+    assert estimate_plan(planned(POOL), 3) == estimate_host(first, 3) + estimate_host(second, 3)
 
 
 def test_a_turn_that_is_over_has_only_its_returns_left() -> None:

@@ -1,20 +1,13 @@
 from __future__ import annotations
 
-from tests.plan.pools import homes, pool, with_vms_at
+from tests.plan.pools import homes, planned, pool, with_vms_at
 from xenpatch.plan.model import Plan
-from xenpatch.plan.planner import ordered, plan_run
+from xenpatch.plan.planner import plan_run
 from xenpatch.plan.words import HEADER, headline, rows, sentences
-from xenpatch.xapi.inventory import Inventory
 
 POOL = pool(
     {"xs1": 32, "xs2": 16, "xs3": 24}, {"vm-web": ("xs1", 4), "vm-db": ("xs1", 12), "vm-x": ("xs2", 1)}
 )
-
-
-def planned(picture: Inventory) -> Plan:
-    plan = plan_run(picture, ordered(picture), homes(picture))
-    assert isinstance(plan, Plan)
-    return plan
 
 
 def test_the_table_has_a_row_for_each_step() -> None:

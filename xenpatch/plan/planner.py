@@ -119,7 +119,7 @@ class _Run:
         return next((obstacle for host in self.over if (obstacle := self._cannot_return(host))), None)
 
     def _drain(self, host: Host) -> tuple[Move, ...] | NoRoom:
-        leaving = [vm for vm in self.vms if self.place[vm.uuid] == host.uuid]
+        leaving = largest_first([vm for vm in self.vms if self.place[vm.uuid] == host.uuid])
         targets = self._targets()
         may_go = {vm.uuid: [t.uuid for t in targets if self.pool.can_run(vm, t)] for vm in leaving}
         rooms = [Room(t.uuid, t.name, max(self.free[t.uuid], 0)) for t in targets]

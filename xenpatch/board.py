@@ -1,0 +1,173 @@
+"""What is known of a run from its events, for displays; plain data, no clock and no screen of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xenpatch import progress
+from xenpatch.plan.durations import TimeLeft
+from xenpatch.plan.model import Move, Plan
+from xenpatch.progress import Condition, Event, Step
+from xenpatch.workload import Workload
+from xenpatch.xapi.types import HostUuid, VmUuid
+
+_SILENCE = 15.0  # seconds after which a wait that nobody reports is taken to be over
+
+
+@dataclass
+class HostRow:
+    """A host of the run; ``started`` and ``ended`` are the epoch seconds of its turn."""
+
+    name: str
+    state: Condition = Condition.IN_SERVICE
+    step: Step | None = None
+    started: float | None = None
+    ended: float | None = None
+
+
+@dataclass
+class MoveRow:
+    """A live migration under way; ``fraction`` of 0 to 1."""
+
+    move: Move
+    fraction: float = 0.0
+
+
+class Board:
+    """The run as it stands; ``now`` is in epoch seconds everywhere."""
+
+    def __init__(self, at_once: int = 2) -> None:
+        self.hosts: dict[HostUuid, HostRow] = {}
+        self.moves: dict[VmUuid, MoveRow] = {}
+        self.pool_step: progress.Started | None = None
+        self.transfer: progress.Advanced | None = None
+        self.failures: list[progress.Failed] = []
+        self.work = Workload(at_once)
+        self.mixed_since: float | None = None
+        self.mixed_until: float | None = None
+        self._began: float | None = None
+        self._left = TimeLeft()
+        self._waits: dict[str, tuple[progress.Waiting, float]] = {}
+
+    def see(self, event: Event, now: float) -> None:
+        """Take in an event."""
+        self._began = now if self._began is None else self._began
+        match event:
+            case progress.Planned(plan):
+                self._plan(plan)
+            case progress.HostState(host, name, state):
+                self._row(host, name).state = state
+                self._levels(host, now)
+            case progress.Waiting(what):
+                self._waits[what] = (event, now)
+            case progress.Waited(what):
+                self._waits.pop(what, None)
+            case progress.MoveStarted() | progress.MoveAdvanced() | progress.MoveDone():
+                self._move(event)
+            case progress.Started() | progress.Advanced() | progress.Done() | progress.Failed():
+                self._step(event, now)
+        self._left.tell(self.work.total, self.work.progressed, now - self._began)
+
+    def name(self, host: HostUuid | None) -> str | None:
+        """The name of a host that an event speaks of, None for the pool."""
+        if host is None:
+            return None
+        row = self.hosts.get(host)
+        return row.name if row else host
+
+    def waits(self, now: float) -> list[progress.Waiting]:
+        """What is being waited for, the longest wait first."""
+        current = [wait for wait, seen in self._waits.values() if now - seen <= _SILENCE]
+        return sorted(current, key=lambda wait: -wait.waited)
+
+    def time_left(self, now: float) -> float | None:
+        """Wall seconds to the end, None before there is a plan."""
+        if self._began is None or not self.work.planned:
+            return None
+        return self._left.remaining(now - self._began)
+
+    def mixed_time(self, now: float) -> float | None:
+        """Seconds in which patched and other hosts have run side by side; None if they never did."""
+        if self.mixed_since is None:
+            return None
+        return (now if self.mixed_until is None else self.mixed_until) - self.mixed_since
+
+    @property
+    def patched(self) -> int:
+        """How many hosts are patched."""
+        return sum(row.state is Condition.PATCHED for row in self.hosts.values())
+
+    def _row(self, host: HostUuid, name: str | None = None) -> HostRow:
+        row = self.hosts.setdefault(host, HostRow(name or host))
+        row.name = name or row.name
+        return row
+
+    def _plan(self, plan: Plan) -> None:
+        self.work.plan(plan)
+        for turn in plan.hosts:
+            self._row(turn.host, turn.name)
+
+    def _levels(self, host: HostUuid, now: float) -> None:
+        if self.hosts[host].state is Condition.PATCHED:
+            for step in (Step.MIGRATE, Step.REBOOT, Step.VERIFY):
+                self.work.finish_step(step, host)
+        if 0 < self.patched < len(self.hosts):
+            self.mixed_since = now if self.mixed_since is None else self.mixed_since
+        elif self.mixed_since is not None and self.mixed_until is None:
+            self.mixed_until = now
+
+    def _step(
+        self, event: progress.Started | progress.Advanced | progress.Done | progress.Failed, now: float
+    ) -> None:
+        step, host = event.step, event.host
+        match event:
+            case progress.Started():
+                self._start(event, now)
+            case progress.Advanced():
+                self.transfer = event if event.total is not None else self.transfer
+                self.work.advance((step, host, ""), event.fraction)
+            case progress.Done():
+                self._end(step, host, now)
+            case progress.Failed():
+                self.failures.append(event)
+                if host is not None:
+                    row = self._row(host)
+                    row.state, row.step, row.ended = Condition.FAILED, step, now
+
+    def _start(self, event: progress.Started, now: float) -> None:
+        self.work.finish_before(event.step)
+        if event.host is None:
+            self.pool_step = event
+            return
+        self.pool_step = None
+        row = self._row(event.host)
+        row.step, row.ended = event.step, None
+        row.started = now if row.started is None else row.started
+
+    def _end(self, step: Step, host: HostUuid | None, now: float) -> None:
+        self.work.finish_step(step, host)
+        if self.transfer and (self.transfer.step, self.transfer.host) == (step, host):
+            self.transfer = None
+        if host is None:
+            self.pool_step = None
+            return
+        row = self._row(host)
+        row.step = None
+        row.ended = now if step is Step.HOME else row.ended
+
+    def _move(self, event: progress.MoveStarted | progress.MoveAdvanced | progress.MoveDone) -> None:
+        move = event.move
+        task = self.work.task_of(move)
+        match event:
+            case progress.MoveStarted():
+                self.moves[move.vm] = MoveRow(move)
+            case progress.MoveAdvanced():
+                if row := self.moves.get(move.vm):
+                    row.fraction = event.fraction
+                    self.work.advance(task, event.fraction)
+            case progress.MoveDone(error=None):
+                self.moves.pop(move.vm, None)
+                self.work.finish(task)
+            case progress.MoveDone():
+                self.moves.pop(move.vm, None)
+                self.work.advance(task, 0.0)
