@@ -1,12 +1,13 @@
 """What a handler of a XenAPI message or of an HTTP path is given, and how it registers itself."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NewType, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from simulator.clock import Clock
     from simulator.database import Database
+    from simulator.faults import Fault
     from simulator.http import Request
     from simulator.world import World
 
@@ -28,6 +29,10 @@ class XapiError(Exception):
         return [self.code, *self.params]
 
 
+class ConnectionDropped(Exception):  # what the client sees, not what went wrong here
+    """A fault rule cuts the client's connection."""
+
+
 class TaskHandle(Protocol):
     """The task a call runs in; one without effect stands in for calls that have none."""
 
@@ -35,23 +40,46 @@ class TaskHandle(Protocol):
     def ref(self) -> Ref:
         """The task's reference, or NULL."""
 
+    @property
+    def cancelling(self) -> bool:
+        """Whether a client asked to cancel the task."""
+
     def set_progress(self, fraction: float) -> None:
         """Set the task's progress, 0.0 to 1.0."""
 
     def check_cancelled(self) -> None:
         """Raise TASK_CANCELLED if a client asked to cancel the task."""
 
+    def complete(self, result: str = "") -> None:
+        """End the task in success. Whoever started the call does this, not its handler."""
+
+    def fail(self, error: XapiError) -> None:
+        """End the task in failure, or as cancelled. Whoever started the call does this, not its handler."""
+
+    def destroy(self) -> None:
+        """Remove the task."""
+
 
 class NoTask:
     """The task handle of calls that xapi runs without a task, such as getters."""
 
     ref = NULL
+    cancelling = False
 
     def set_progress(self, fraction: float) -> None:
         """Forget the progress."""
 
     def check_cancelled(self) -> None:
         """Never cancelled."""
+
+    def complete(self, result: str = "") -> None:
+        """Forget the result."""
+
+    def fail(self, error: XapiError) -> None:
+        """Forget the error."""
+
+    def destroy(self) -> None:
+        """Nothing to remove."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +90,8 @@ class Call:
     host: Ref
     session: Ref | None = None
     task: TaskHandle = field(default_factory=NoTask)
+    fault: "Fault | None" = None
+    """What a fault rule says of it: errors, delays and drops are seen to, the rest is the handler's."""
 
     @property
     def db(self) -> "Database":
@@ -75,14 +105,15 @@ class Call:
 
     def sleep(self, seconds: float) -> None:
         """Sleep simulated seconds in a way that `task.cancel` can end, with TASK_CANCELLED."""
-        raise NotImplementedError
+        self.db.wait_until(lambda: self.task.cancelling, seconds)
+        self.task.check_cancelled()
 
     def invoke(self, name: str, *args: Any) -> Any:
         """Carry out another message in the same task, as xapi's own client calls do.
 
         Arguments and result are Python values, not wire values. Faults apply; the journal does not see it.
         """
-        raise NotImplementedError
+        return self.world.perform(replace(self, fault=None), name, *args)
 
 
 MessageHandler = Callable[..., Any]

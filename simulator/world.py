@@ -2,12 +2,14 @@
 
 import enum
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from simulator.call import Ref
+from simulator import events, sessions, tasks
+from simulator.call import Call, Ref
+from simulator.performing import objects_of, perform
 
 if TYPE_CHECKING:
     from simulator.clock import Clock
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from simulator.faults import Fault, Faults
     from simulator.journal import Journal
     from simulator.schema import Release
+
+
+HOUSEKEEPING: Final = 30.0
+"""Simulated seconds between two rounds of the master's housekeeping."""
 
 
 class Phase(enum.Enum):
@@ -113,9 +119,22 @@ class HostRuntime:
     machine_listeners: list[Listener] = field(default_factory=list)
     """What stays up while xapi restarts: ssh."""
 
-    def open_listeners(self) -> None:
-        """Let the host be reached."""
-        for listener in (*self.machine_listeners, *self.listeners):
+    local_sessions: set[Ref] = field(default_factory=set)
+    """Logins that are good on this host alone."""
+
+    @property
+    def in_emergency(self) -> bool:
+        """Whether its xapi cannot reach the pool, and answers emergency calls only."""
+        return self.phase is Phase.BOOTING_EMERGENCY
+
+    @property
+    def serves(self) -> bool:
+        """Whether its xapi answers all calls."""
+        return self.phase in (Phase.UP, Phase.GOING_DOWN, Phase.STARTING)
+
+    def open_listeners(self, *, agent_only: bool = False) -> None:
+        """Let the host, or only its xapi, be reached."""
+        for listener in self.listeners if agent_only else (*self.machine_listeners, *self.listeners):
             listener.open()
 
     def close_listeners(self, *, agent_only: bool = False) -> None:
@@ -139,24 +158,98 @@ class World:
     password: str = "xenroot"  # noqa: S105  # the documented default of a simulated pool
     hosts: dict[Ref, HostRuntime] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._threads: set[threading.Thread] = set()
+        self._threads_lock = threading.Lock()
+        self.subscriptions = events.Subscriptions(self)
+        self._schedule_housekeeping()
+
     @property
     def pool(self) -> Ref:
         """The one pool row."""
-        raise NotImplementedError
+        return next(iter(self.db.rows("pool")))
 
     @property
     def master(self) -> Ref:
         """The host that is the pool's master."""
-        raise NotImplementedError
+        return Ref(self.db.get("pool", self.pool)["master"])
+
+    def wait_for_master(self, host: Ref) -> None:
+        """Let a call on a slave wait, as its access to the database does, until the master serves."""
+        while host != self.master and not self.hosts[self.master].serves:
+            self.clock.sleep(1.0)
+
+    def perform(self, call: Call, name: str, *args: Any) -> Any:
+        """Carry out a message for a call under way; see Call.invoke."""
+        wanted = self.db.schema.messages[name]
+        fault = self.fault_for(name, objects_of(wanted, args))
+        return perform(replace(call, fault=fault), wanted, args)
 
     def spawn(self, function: Callable[..., None], *args: Any) -> threading.Thread:
         """Run work in the background; it ends with the world, when it next sleeps on the clock."""
-        raise NotImplementedError
+        begun = threading.Event()
 
-    def fault_for(self, call: str, objects: Sequence[str]) -> "Fault | None":
+        def work() -> None:
+            with self.clock.working():
+                begun.set()
+                function(*args)
+
+        thread = self.start_thread(work)
+        begun.wait()
+        return thread
+
+    def start_thread(self, function: Callable[..., None], *args: Any) -> threading.Thread:
+        """Start a thread that only waits for others; `close` waits for it to end."""
+
+        def run() -> None:
+            try:
+                function(*args)
+            finally:
+                with self._threads_lock:
+                    self._threads.discard(threading.current_thread())
+
+        thread = threading.Thread(target=run, name=function.__qualname__, daemon=True)
+        with self._threads_lock:
+            self._threads.add(thread)
+        thread.start()
+        return thread
+
+    def method_names(self) -> list[str]:
+        """List every message of the release, as system.listMethods does."""
+        return [each.wire for cls in self.db.schema.classes.values() for each in cls.messages.values()]
+
+    def fault_for(self, call: str, objects: Iterable[str] = ()) -> "Fault | None":
         """Return the fault that this call meets on any of these object references."""
-        raise NotImplementedError
+        return self.faults.match(call, [name for ref in objects for name in self._names(ref)])
 
     def forget_volatile(self) -> None:
         """Drop sessions, tasks and event subscriptions, as a restart of the master's xapi does."""
-        raise NotImplementedError
+        self.subscriptions.clear()
+        self.db.forget_volatile()
+
+    def close(self) -> None:
+        """Cut all hosts off and wait for every thread to end."""
+        for runtime in self.hosts.values():
+            runtime.close_listeners()
+        self.clock.stop()
+        while threads := self._living():
+            threads[0].join()
+
+    def _living(self) -> list[threading.Thread]:
+        with self._threads_lock:
+            return [thread for thread in self._threads if thread is not threading.current_thread()]
+
+    def _names(self, ref: str) -> Iterator[str]:
+        table = self.db.table_of(ref)
+        if table:
+            row = self.db.get(table, ref)
+            yield from (row[field] for field in ("uuid", "name__label") if field in row)
+
+    def _schedule_housekeeping(self) -> None:
+        self.clock.after(HOUSEKEEPING, self._keep_house)
+
+    def _keep_house(self) -> None:
+        sessions.collect_garbage(self)
+        tasks.collect_garbage(self)
+        events.heartbeat(self)
+        self._schedule_housekeeping()

@@ -1,0 +1,168 @@
+"""Which handler serves a request, and with what authority.
+
+Handlers are found by the longest prefix of the path among those of the method, so that a POST to any path is
+XML-RPC. Source: xapi 6.0.2, modules Http_svr and Xapi_http, and the data model's http_actions.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from simulator import sessions, tasks
+from simulator.call import NULL, ROUTES, Call, ConnectionDropped, Ref, RouteHandler, XapiError
+from simulator.dispatch import Received
+from simulator.http import Request
+from simulator.performing import meet
+from simulator.world import World
+
+LONGEST_CALL: Final = 300 * 1024
+"""Bytes of an XML-RPC request."""
+PATHS: Final = {
+    "GET": (
+        "/", "/audit_log", "/blob", "/export", "/export_metadata", "/host_backup", "/host_logs_download",
+        "/host_rrd", "/pool/xmldbdump", "/pool_patch_download", "/rrd_updates", "/sync_config_files",
+        "/system-status", "/vm_rrd", "/vncsnapshot", "/wlb_diagnostics", "/wlb_report",
+    ),
+    "PUT": (
+        "/blob", "/host_restore", "/import", "/import_metadata", "/import_raw_vdi", "/oem_patch_stream",
+        "/pool/xmldbdump", "/pool_patch_upload", "/rrd",
+    ),
+    "POST": ("/", "/cli", "/remote_db_access", "/remote_stats"),
+    "CONNECT": ("/console", "/migrate", "/remotecmd"),
+}  # fmt: skip
+"""What xapi 6.0.2 serves; what the simulator does not says so."""
+_CHUNK: Final = 1 << 16
+
+
+class UnauthorisedError(Exception):
+    """The request came without good credentials."""
+
+
+@dataclass(frozen=True)
+class Router:
+    """Serves the requests that come to one host."""
+
+    world: World
+    host: Ref
+
+    def serve(self, request: Request) -> None:
+        """Answer a request. Raises ConnectionDropped where the connection is to be cut."""
+        paths = PATHS.get(request.method)
+        if paths is None:
+            request.send_not_implemented()
+            return
+        path = max((each for each in paths if request.path.startswith(each)), key=len, default="")
+        if not path:
+            request.send_forbidden()
+        elif (request.method, path) == ("GET", "/"):
+            request.send_not_found()
+        elif (request.method, path) == ("POST", "/"):
+            self._serve_call(request)
+        elif handler := ROUTES.get((request.method, path)):
+            self._serve_route(request, path, handler)
+        else:
+            request.send_internal_error(f"NOT_IMPLEMENTED: [ {request.method} {path} ]")
+
+    def _serve_call(self, request: Request) -> None:
+        length = request.content_length
+        if length is None:
+            request.send_internal_error("We require a content-length: HTTP header")
+            return
+        if length > LONGEST_CALL:
+            request.send_internal_error("Http_svr.Client_requested_size_over_limit")
+            return
+        task = request.headers.get("task-id")
+        received = Received(
+            self.world,
+            self.host,
+            request.rfile.read(length),
+            Ref(task) if task else None,
+            Ref(request.headers.get("subtask-of", NULL)),
+        )
+        try:
+            answer = received.answer()
+        except ValueError as error:
+            request.send_internal_error(f"XMLRPC.RunTimeTypeError({error})")
+            return
+        request.send_body(answer.encode(), "text/xml")
+
+    def _serve_route(self, request: Request, path: str, handler: RouteHandler) -> None:
+        name = f"{request.method} {path}"
+        entry = self.world.journal.open(Received(self.world, self.host, b"").host_name, name)
+        entry.args = [{key: value for key, value in request.query.items() if not key.endswith("_id")}]
+        runtime = self.world.hosts[self.host]
+        if runtime.in_emergency:
+            entry.close(runtime.emergency_error[0])
+            request.send_internal_error(": [ ".join(runtime.emergency_error) + "]")
+            return
+        try:
+            with self._authority(request, name) as call:
+                self._handle(request, call, handler)
+            entry.close("ok")
+        except UnauthorisedError:
+            entry.close("SESSION_AUTHENTICATION_FAILED")
+            request.send_unauthorised(path)
+        except XapiError as error:
+            entry.close(error.code)
+            request.send_internal_error(f"{error.code}: [ {'; '.join(error.params)} ]")
+        except ConnectionDropped:
+            entry.close("dropped")
+            raise
+
+    def _handle(self, request: Request, call: Call, handler: RouteHandler) -> None:
+        """Run the handler, with the fault it meets, and leave its outcome in the task."""
+        drop = call.fault.drop if call.fault else ""
+        if drop == "before":
+            raise ConnectionDropped
+        try:
+            meet(call)
+            call.task.complete(handler(request, call) or "")
+        except XapiError as error:
+            call.task.fail(error)
+            raise
+        except OSError as error:
+            call.task.fail(XapiError("INTERNAL_ERROR", str(error)))
+            raise
+        if drop == "after":
+            raise ConnectionDropped
+
+    @contextmanager
+    def _authority(self, request: Request, name: str) -> Iterator[Call]:
+        """Check the credentials. Without a client's task the call has one of its own while it runs."""
+        self.world.wait_for_master(self.host)
+        named = request.parameters.get("task_id")
+        client_task = tasks.Task(self.world, Ref(named)) if named else None
+        fault = self.world.fault_for(name)
+        try:
+            session, temporary = self._session(request)
+        except UnauthorisedError:
+            if client_task:
+                client_task.fail(XapiError("SESSION_AUTHENTICATION_FAILED"))
+            raise
+        task = client_task or tasks.start(self.world, name, session=session)
+        try:
+            yield Call(self.world, self.host, session, task, fault)
+        finally:
+            if not client_task:
+                task.destroy()
+            if temporary:
+                self.world.db.destroy("session", session)
+
+    def _session(self, request: Request) -> tuple[Ref, bool]:
+        """Find the session named in the query or a cookie, which slaves know as well, or log in for a while.
+
+        Return it, and whether it is to end with the request.
+        """
+        if named := request.parameters.get("session_id"):
+            if not self.world.db.exists("session", named):
+                raise UnauthorisedError
+            sessions.touch(self.world, Ref(named))
+            return Ref(named), False
+        if request.credentials is None:
+            raise UnauthorisedError
+        user, password = request.credentials
+        try:
+            return sessions.login_with_password(Call(self.world, self.host), user, password, "1.1"), True
+        except XapiError:
+            raise UnauthorisedError from None
