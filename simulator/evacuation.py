@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from simulator import memory
 from simulator.call import Ref, XapiError
-from simulator.database import Database
+from simulator.database import Database, Row
 from simulator.placement import refusal
 from simulator.product import version_of
 from simulator.vm_record import lacks_migration_drivers
@@ -79,13 +79,18 @@ def pack(vms: Iterable[tuple[Ref, int]], hosts: Iterable[tuple[Ref, int]]) -> di
     """
     rooms = sorted(hosts, key=lambda room: room[1], reverse=True)
     placed = {}
-    for vm, size in sorted(vms, key=lambda thing: thing[1], reverse=True):
+    for vm, size in sorted(vms, key=lambda thing: thing[1], reverse=True) if rooms else ():
         host, free = rooms[0]
         if size <= free:
             placed[vm] = host
             # xapi puts a host before others that have as much left; a stable sort does the same.
             rooms = sorted([(host, free - size), *rooms[1:]], key=lambda room: room[1], reverse=True)
     return placed
+
+
+def is_protected(vm: Row) -> bool:
+    """Tell whether HA restarts the VM when its host fails."""
+    return bool(vm["ha_always_run"]) and vm["ha_restart_priority"] == "restart"
 
 
 def _targets(db: Database, source: Ref) -> list[Ref]:
@@ -110,8 +115,7 @@ def _is_control_domain(db: Database, vm: Ref) -> bool:
 def _survives_failover(db: Database, vm: Ref) -> bool:
     """With HA on, only VMs that HA restarts are moved; the others must be suspended or shut down."""
     pool = next(iter(db.rows("pool").values()))
-    row = db.get("VM", vm)
-    return not pool["ha_enabled"] or (bool(row["ha_always_run"]) and row["ha_restart_priority"] == "restart")
+    return not pool["ha_enabled"] or is_protected(db.get("VM", vm))
 
 
 def _no_memory(vm: Ref) -> XapiError:

@@ -4,13 +4,11 @@ Source: xapi 6.0.2, message_forwarding (do_op_on).
 """
 
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Self
 
 from simulator.call import Ref, XapiError
 from simulator.placement import is_live
-from simulator.world import HostRuntime, Phase, World
-
-_SERVING: Final = {Phase.UP, Phase.GOING_DOWN, Phase.STARTING}
+from simulator.world import HostRuntime, World
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Agent:
     @property
     def running(self) -> bool:
         """Whether this xapi, and not one started after it, still runs."""
-        return self.runtime.agent_starts == self.start and self.runtime.phase in _SERVING
+        return self.runtime.agent_starts == self.start and self.runtime.serves
 
     def assert_running(self) -> None:
         """Raise CANNOT_CONTACT_HOST [host] if this xapi is gone."""

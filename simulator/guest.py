@@ -8,7 +8,7 @@ from typing import Any, Final
 from simulator import vm_operations
 from simulator.call import NULL, Ref
 from simulator.clock import Clock
-from simulator.database import Database
+from simulator.database import Database, Row
 from simulator.dates import iso8601
 from simulator.vm_record import remember_boot, will_boot_hvm
 
@@ -76,6 +76,11 @@ def halt(db: Database, vm: Ref) -> None:
             domid=_NO_DOMAIN,
         )
         vm_operations.refresh(db, vm)
+
+
+def is_running(vm: Row) -> bool:
+    """Tell whether a VM has a domain, with its processors going on or paused."""
+    return vm["power_state"] in {"Running", "Paused"}
 
 
 def cpu_flags(db: Database, host: Ref) -> dict[str, str]:

@@ -122,7 +122,7 @@ def power_state_reset(call: Call, vm: Ref) -> None:
         if row["is_control_domain"]:
             raise XapiError("CANNOT_RESET_CONTROL_DOMAIN", vm)
         home = row["resident_on"]
-        if row["power_state"] in {"Running", "Paused"} and call.db.exists("host", home):
+        if guest.is_running(row) and call.db.exists("host", home):
             if home == call.host:
                 raise XapiError("DOMAIN_EXISTS", vm, str(row["domid"]))
             if is_live(call.db, home):
