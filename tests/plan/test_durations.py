@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.plan.pools import homes, planned, pool, with_vms_at
@@ -92,6 +92,7 @@ def test_a_new_plan_with_more_work_takes_more_time_at_the_same_pace() -> None:
     assert left.remaining(elapsed=50) == pytest.approx(70)
 
 
+@settings(deadline=None)
 @given(
     st.floats(1, 1e5),
     st.lists(st.floats(0.001, 1), min_size=1, max_size=20).map(sorted),

@@ -45,6 +45,7 @@ def planned(picture: Inventory) -> tuple[list[HostUuid], Mapping[VmUuid, HostUui
     return order, belongs, plan_run(picture, order, belongs)
 
 
+@settings(deadline=None)
 @given(pools())
 def test_every_plan_is_sound(picture: Inventory) -> None:
     order, belongs, plan = planned(picture)
@@ -52,6 +53,7 @@ def test_every_plan_is_sound(picture: Inventory) -> None:
         assert_sound(picture, plan, order, belongs)
 
 
+@settings(deadline=None)
 @given(pools())
 def test_every_vm_of_the_run_moves_exactly_twice(picture: Inventory) -> None:
     order, _, plan = planned(picture)
@@ -60,6 +62,7 @@ def test_every_vm_of_the_run_moves_exactly_twice(picture: Inventory) -> None:
         assert sorted(move.vm for move in plan) == sorted(vm.uuid for vm in running for _ in range(2))
 
 
+@settings(deadline=None)
 @given(pools(), st.randoms(use_true_random=False))
 def test_the_order_in_which_the_picture_lists_vms_does_not_matter(
     picture: Inventory, dice: random.Random
@@ -70,6 +73,7 @@ def test_the_order_in_which_the_picture_lists_vms_does_not_matter(
     assert planned(twin) == planned(picture)
 
 
+@settings(deadline=None)
 @given(pools())
 def test_the_arithmetic_of_a_refusal_is_right(picture: Inventory) -> None:
     order, _, refusal = planned(picture)
@@ -97,7 +101,7 @@ def test_the_arithmetic_of_a_refusal_is_right(picture: Inventory) -> None:
             pytest.fail("VMs that fitted on their host fit there again")
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(pools(), st.data())
 def test_a_run_cut_anywhere_can_be_planned_again_from_there(picture: Inventory, data: st.DataObject) -> None:
     order, belongs, plan = planned(picture)
