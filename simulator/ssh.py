@@ -100,11 +100,13 @@ class Dom0Server:
         self._connections: list[paramiko.Transport] = []
 
     def open(self) -> None:
-        """Begin to listen. Raises OSError if the port is taken."""
+        """Begin to listen, unless it does. Raises OSError if the port is taken."""
+        if self._listener is not None:
+            return
         self._listener = socket.create_server((self.address, self.port))
         self.port = self._listener.getsockname()[1]
         self._accepting = threading.Thread(
-            target=self._accept, args=(self._listener,), name=f"ssh {self.address}"
+            target=self._accept, args=(self._listener,), name=f"ssh {self.address}", daemon=True
         )
         self._accepting.start()
 
@@ -128,7 +130,8 @@ class Dom0Server:
                 client, _ = listener.accept()
             except OSError:
                 return
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with suppress(OSError):  # it has gone already, which its thread will find out
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._connections = [connection for connection in self._connections if connection.is_active()]
             self._connections.append(self._serve(client))
 
@@ -213,7 +216,9 @@ class _Session(paramiko.ServerInterface):
         """Begin the command that was accepted on this channel, if there is one."""
         command = self._accepted.pop(channel, None)
         if command is not None:
-            thread = threading.Thread(target=self._answer, args=(channel, command), name="ssh command")
+            thread = threading.Thread(
+                target=self._answer, args=(channel, command), name="ssh command", daemon=True
+            )
             self._running = [*(running for running in self._running if running.is_alive()), thread]
             thread.start()
 

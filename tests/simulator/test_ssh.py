@@ -191,7 +191,11 @@ def test_closing_cuts_connections_and_opening_again_serves_the_same_port(
     assert execute(client, "cat /proc/sys/kernel/random/boot_id") == ("another\n", "", 0)
 
 
-def test_closing_a_closed_server_does_nothing(server: Dom0Server) -> None:
+def test_opening_an_open_server_or_closing_a_closed_one_does_nothing(
+    client: paramiko.SSHClient, server: Dom0Server
+) -> None:
+    server.open()
+    log_in(client, server)
     server.close()
     server.close()
 
