@@ -9,11 +9,14 @@ from simulator.call import Ref, XapiError
 from simulator.database import Database, Row
 from simulator.placement import is_live
 
-_BRINGING: Final = ("vm_migrate", "provision", "vm_resume")
-_REMOVING: Final = ("evacuate", "shutdown", "reboot")
-_PUBLISHED: Final = (*_BRINGING, "vm_start", *_REMOVING, "power_on")
-"""What host.allowed_operations can hold."""
+_PUBLISHED: Final = (
+    *("vm_migrate", "evacuate", "provision", "vm_resume", "vm_start"),
+    *("shutdown", "reboot", "power_on"),
+)
+"""What host.allowed_operations can hold, in its order."""
 
+_BRINGING: Final = {"vm_migrate", "provision", "vm_resume"}
+_REMOVING: Final = {"evacuate", "shutdown", "reboot"}
 _NAMES: Final = {"vm_start": "VM.start", "vm_resume": "VM.resume", "vm_migrate": "VM.migrate"}
 _RIVALS: Final = {"reboot": "shutdown", "shutdown": "reboot", "provision": "provision"}
 """What must not be under way for an operation to begin."""
