@@ -9,7 +9,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from tests.plan.pools import host, planned, pool
+from tests.plan.pools import host, planned, pool, vm
 from xenpatch.live import Screen, show
 from xenpatch.plan.model import Plan
 from xenpatch.progress import (
@@ -112,6 +112,28 @@ def test_the_vms_left_go_down_with_each_move_and_up_for_the_way_home(stage: Stag
     assert "to return" not in stage.lines()[1]
 
 
+def test_the_vms_left_stay_when_a_host_is_out_of_service_before_they_have_left(stage: Stage) -> None:
+    stage.tell(Started(Step.MIGRATE, XS1, "take xs1 out of service"), Done(Step.MIGRATE, XS1))
+    assert stage.row("xs1")[2] == "2 to leave"
+    stage.tell(MoveStarted(DB))
+    assert stage.row("xs1")[2:4] == ["migrate", "2 to leave"]
+
+
+def test_a_turn_ends_when_nothing_of_it_is_left(stage: Stage) -> None:
+    stage.tell(Started(Step.REBOOT, XS1, ""), Done(Step.REBOOT, XS1), after=5)
+    stage.tell(Started(Step.VERIFY, XS1, ""), Done(Step.VERIFY, XS1), MoveStarted(DB_HOME))
+    assert stage.row("xs1")[2:4] == ["bring VMs home", "2 to return"]
+    stage.tell(MoveDone(DB_HOME), MoveDone(WEB_HOME), after=10)
+    stage.clock.now += 100
+    assert stage.row("xs1") == ["xs1", "in service", "12:00:05", "10 s"]
+
+
+def test_a_move_that_was_not_planned_is_shown_and_belongs_to_no_turn(stage: Stage) -> None:
+    stage.tell(MoveStarted(replace(DB, vm=vm("vm-new"), vm_name="vm-new")))
+    assert "vm-new: xs1 -> xs2 0%" in stage.lines()
+    assert stage.row("xs2") == ["xs2", "in service", "1 to leave"]
+
+
 def test_a_vm_that_did_not_move_is_still_to_leave(stage: Stage) -> None:
     stage.tell(MoveStarted(DB), MoveAdvanced(DB, 0.5), MoveDone(DB, error="no room"))
     assert "2 to leave" in stage.lines()[1]
@@ -169,6 +191,14 @@ def test_a_failure_is_shown_with_its_host_and_marks_the_row(stage: Stage) -> Non
     stage.tell(Started(Step.REBOOT, XS1, ""), Failed(Step.REBOOT, XS1, "it did not come back in 30 min"))
     assert "xs1: reboot failed: it did not come back in 30 min" in stage.lines()
     assert stage.row("xs1")[1] == "failed"
+
+
+def test_a_step_that_is_tried_again_has_not_failed(stage: Stage) -> None:
+    stage.tell(Started(Step.REBOOT, XS1, ""), Failed(Step.REBOOT, XS1, "no answer"))
+    stage.tell(Started(Step.REBOOT, XS1, ""))
+    assert stage.row("xs1")[1:3] == ["in service", "reboot"]
+    stage.tell(Done(Step.REBOOT, XS1))
+    assert not any("no answer" in line for line in stage.lines())
 
 
 def test_a_patched_pool_tells_how_long_both_levels_ran_side_by_side(stage: Stage) -> None:

@@ -16,11 +16,15 @@ _SILENCE = 15.0  # seconds after which a wait that nobody reports is taken to be
 
 @dataclass
 class HostRow:
-    """A host of the run; ``started`` and ``ended`` are the epoch seconds of its turn."""
+    """A host of the run; ``started`` and ``ended`` are the epoch seconds of its turn.
+
+    ``failed`` holds while the last step that was begun has ended badly.
+    """
 
     name: str
     state: Condition = Condition.IN_SERVICE
     step: Step | None = None
+    failed: bool = False
     started: float | None = None
     ended: float | None = None
 
@@ -63,9 +67,10 @@ class Board:
             case progress.Waited(what):
                 self._waits.pop(what, None)
             case progress.MoveStarted() | progress.MoveAdvanced() | progress.MoveDone():
-                self._move(event)
+                self._move(event, now)
             case progress.Started() | progress.Advanced() | progress.Done() | progress.Failed():
                 self._step(event, now)
+        self._end_turns(now)
         self._left.tell(self.work.total, self.work.progressed, now - self._began)
 
     def name(self, host: HostUuid | None) -> str | None:
@@ -127,40 +132,55 @@ class Board:
                 self.transfer = event if event.total is not None else self.transfer
                 self.work.advance((step, host, ""), event.fraction)
             case progress.Done():
-                self._end(step, host, now)
+                self._end(step, host)
             case progress.Failed():
                 self.failures.append(event)
                 if host is not None:
                     row = self._row(host)
-                    row.state, row.step, row.ended = Condition.FAILED, step, now
+                    row.failed, row.step, row.ended = True, step, now
 
     def _start(self, event: progress.Started, now: float) -> None:
-        self.work.finish_before(event.step)
+        self.work.finish_before(event.step, event.host)
         if event.host is None:
             self.pool_step = event
             return
         self.pool_step = None
-        row = self._row(event.host)
-        row.step, row.ended = event.step, None
+        self._busy(event.host, event.step, now)
+
+    def _busy(self, host: HostUuid, step: Step, now: float) -> None:
+        row = self._row(host)
+        row.step, row.failed, row.ended = step, False, None
         row.started = now if row.started is None else row.started
 
-    def _end(self, step: Step, host: HostUuid | None, now: float) -> None:
-        self.work.finish_step(step, host)
+    def _end(self, step: Step, host: HostUuid | None) -> None:
+        """A step is over, and failures of it are history; taking a host out of service ends before its VMs have left it."""
+        self.failures = [failure for failure in self.failures if (failure.step, failure.host) != (step, host)]
+        if step is not Step.MIGRATE:
+            self.work.finish_step(step, host)
         if self.transfer and (self.transfer.step, self.transfer.host) == (step, host):
             self.transfer = None
         if host is None:
             self.pool_step = None
             return
-        row = self._row(host)
-        row.step = None
-        row.ended = now if step is Step.HOME else row.ended
+        self._row(host).step = None
 
-    def _move(self, event: progress.MoveStarted | progress.MoveAdvanced | progress.MoveDone) -> None:
+    def _end_turns(self, now: float) -> None:
+        for host, row in self.hosts.items():
+            begun = row.started is not None and row.ended is None
+            if begun and self.work.planned and self.work.nothing_left(host):
+                row.step, row.ended = None, now
+
+    def _move(
+        self, event: progress.MoveStarted | progress.MoveAdvanced | progress.MoveDone, now: float
+    ) -> None:
         move = event.move
         task = self.work.task_of(move)
         match event:
             case progress.MoveStarted():
                 self.moves[move.vm] = MoveRow(move)
+                step, host, _ = task
+                if host is not None and self.work.holds(task):
+                    self._busy(host, step, now)
             case progress.MoveAdvanced():
                 if row := self.moves.get(move.vm):
                     row.fraction = event.fraction

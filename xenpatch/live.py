@@ -82,13 +82,17 @@ def _hosts(board: Board, now: float) -> Table:
     for uuid, row in board.hosts.items():
         table.add_row(
             Text(row.name),
-            Text(row.state, _STYLES[row.state]),
+            _state(Condition.FAILED if row.failed else row.state),
             Text(row.step or ""),
             _vms(board, uuid),
             Text(time.strftime("%H:%M:%S", time.localtime(row.started)) if row.started else ""),
             Text(_took(row, now)),
         )
     return table
+
+
+def _state(condition: Condition) -> Text:
+    return Text(condition, _STYLES[condition])
 
 
 def _vms(board: Board, host: HostUuid) -> Text:

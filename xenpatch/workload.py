@@ -79,16 +79,26 @@ class Workload:
         for task in [task for task in self._left if task[:2] == (step, host)]:
             self.finish(task)
 
-    def finish_before(self, step: Step) -> None:
-        """The pool's steps that come before that one are over, whether they were needed or not."""
+    def finish_before(self, step: Step, host: HostUuid | None) -> None:
+        """What comes before that step, in the pool's part and in the host's, is over, needed or not."""
         order = list(Step)
         for over in order[: order.index(step)]:
             self.finish_step(over, None)
+            if host is not None:
+                self.finish_step(over, host)
 
     def task_of(self, move: Move) -> Task:
         """The piece of work that a move is: it empties its source's host, or it brings home."""
         out: Task = (Step.MIGRATE, move.src, move.vm)
         return out if out in self._left else (Step.HOME, move.dst, move.vm)
+
+    def holds(self, task: Task) -> bool:
+        """Whether a piece of work is planned and not done."""
+        return task in self._left
+
+    def nothing_left(self, host: HostUuid) -> bool:
+        """Whether a host's turn holds no more work."""
+        return not any(of == host for _, of, _ in self._left)
 
     def moves_left(self, host: HostUuid) -> tuple[int, int]:
         """How many VMs are yet to leave the host and how many to come home, in its own turn."""
