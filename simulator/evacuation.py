@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from simulator import memory
 from simulator.call import Ref, XapiError
 from simulator.database import Database, Row
+from simulator.host_versions import version_of
 from simulator.placement import refusal
-from simulator.product import version_of
 from simulator.vm_record import lacks_migration_drivers
 
 

@@ -10,9 +10,9 @@ from simulator import guest, memory
 from simulator.call import Call, Ref, XapiError, message
 from simulator.database import Database
 from simulator.forwarding import Agent, contact
+from simulator.host_versions import assert_not_older
 from simulator.operations import operation
 from simulator.placement import assert_can_boot_here, assert_sees_storage
-from simulator.product import assert_not_older
 from simulator.reservation import reserved
 from simulator.vm_record import boot_record
 from simulator.world import World

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from simulator.call import Call, Ref, XapiError, message
 from simulator.forwarding import Agent, contact
+from simulator.host_versions import product_version
 from simulator.patch_records import add_record, is_applied, synchronise
-from simulator.product import product_version
 from simulator.update import UpdateInfo, read_update
 from simulator.world import HostRuntime, StampInfo, World
 

@@ -11,9 +11,9 @@ from simulator.database import Database, Row
 from simulator.dates import iso8601
 from simulator.forwarding import Agent, contact
 from simulator.host_choice import choose_host
+from simulator.host_versions import assert_newest
 from simulator.operations import operation
 from simulator.placement import assert_can_boot_here, is_live
-from simulator.product import assert_newest
 from simulator.reservation import reserved
 from simulator.vm_record import boot_record
 
