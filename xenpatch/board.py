@@ -153,7 +153,7 @@ class Board:
         row.started = now if row.started is None else row.started
 
     def _end(self, step: Step, host: HostUuid | None) -> None:
-        """A step is over, and failures of it are history; taking a host out of service ends before its VMs have left it."""
+        """A step is over; taking a host out of service ends before its VMs have left it."""
         self.failures = [failure for failure in self.failures if (failure.step, failure.host) != (step, host)]
         if step is not Step.MIGRATE:
             self.work.finish_step(step, host)
