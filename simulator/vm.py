@@ -4,7 +4,7 @@ Source: xapi 6.0.2, xapi_vm and xapi_vm_helpers.
 """
 
 from simulator import memory, placement, vm_operations
-from simulator.call import Call, Ref, XapiError, message
+from simulator.call import Call, Ref, message
 from simulator.database import Row
 from simulator.vm_record import boot_record
 
@@ -35,16 +35,6 @@ def assert_operation_valid(call: Call, vm: Ref, operation: str) -> None:
 def update_allowed_operations(call: Call, vm: Ref) -> None:
     """Bring VM.allowed_operations up to date, which it always is here."""
     vm_operations.refresh(call.db, vm)
-
-
-@message("VM.assert_agile")
-def assert_agile(call: Call, vm: Ref) -> None:
-    """Raise VM_LACKS_SHARED_STORAGE [vm] if a disk of the VM is on storage that some host has not plugged."""
-    for host in call.db.rows("host"):
-        try:
-            placement.assert_sees_storage(call.db, vm, host)
-        except XapiError:
-            raise XapiError("VM_LACKS_SHARED_STORAGE", vm) from None
 
 
 @message("VM.compute_memory_overhead")
