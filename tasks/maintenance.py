@@ -7,7 +7,7 @@ from blocks import XenServerPool
 from tasks.retries import RETRIED
 from tasks.telling import telling
 from xenpatch.plan.model import HostPlan
-from xenpatch.progress import Condition, HostState, Step, publish
+from xenpatch.progress import Step
 from xenpatch.record import RunId, assert_ours
 from xenpatch.steps import maintenance
 from xenpatch.xapi.session import open_session
@@ -27,4 +27,3 @@ def leave_maintenance(pool: XenServerPool, run: RunId, turn: HostPlan) -> None:
     with open_session(pool.endpoint()) as session:
         assert_ours(session, run)
         maintenance.leave(session, turn.host)
-    publish(HostState(turn.host, turn.name, Condition.PATCHED))

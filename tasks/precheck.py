@@ -14,6 +14,7 @@ from xenpatch.progress import Condition, HostState, Step, publish
 from xenpatch.record import RunId
 from xenpatch.steps.precheck import ask_hosts, look, refuse_if_blocked
 from xenpatch.updates.mechanism import mechanism_for
+from xenpatch.xapi.inventory import Host
 from xenpatch.xapi.session import open_session
 
 
@@ -23,8 +24,7 @@ def look_at_pool(pool: XenServerPool, run: RunId, hotfix: Hotfix, ssh: Dom0SSH |
     with telling(Step.PRECHECK, "look at the pool") as told, open_session(pool.endpoint()) as session:
         picture = look(session, run, hotfix, ssh.access(pool) if ssh else None)
         for host in picture.pool.hosts:
-            state = Condition.IN_SERVICE if host.enabled and host.live else Condition.DISABLED
-            publish(HostState(host.uuid, host.name, state))
+            publish(HostState(host.uuid, host.name, _condition(picture, host)))
         _refuse_with_report(picture)
         told.done(f"{len(picture.pool.hosts)} hosts, {len(picture.todo)} to patch or reboot")
     return picture
@@ -45,6 +45,12 @@ def precheck(
             raise
         told.done(f"{len(findings)} findings, none blocks")
     return findings
+
+
+def _condition(picture: Picture, host: Host) -> Condition:
+    if host.uuid not in picture.todo:
+        return Condition.PATCHED
+    return Condition.IN_SERVICE if host.enabled and host.live else Condition.DISABLED
 
 
 def _refuse_with_report(picture: Picture) -> tuple[Finding, ...]:

@@ -8,7 +8,7 @@ from blocks import Dom0SSH, XenServerPool
 from tasks.telling import telling
 from xenpatch.hotfix.manifest import Manifest
 from xenpatch.plan.model import HostPlan
-from xenpatch.progress import Step
+from xenpatch.progress import Condition, HostState, Step, publish
 from xenpatch.steps.verify import Baseline, Verified, baseline, verify
 from xenpatch.xapi.session import open_session
 
@@ -31,6 +31,7 @@ def verify_host(
     ):
         verified = verify(session, turn.host, manifest, before, ssh.access(pool) if ssh else None)
         told.done(", ".join(verified.proved))
+    publish(HostState(turn.host, turn.name, Condition.PATCHED))
     for check in verified.unchecked:
         get_run_logger().warning("not checked on %s: %s", turn.name, check)
     return verified

@@ -1,0 +1,165 @@
+"""What goes wrong on the way, and where the run and the pool are then."""
+
+from pathlib import Path
+
+import pytest
+
+from simulator import FaultRule, SimulatedPool
+from tests.flows.kit import boots, changes, patch, places, power_changes, traces
+from xenpatch.errors import ApplyFailed, RebootFailed, ReturnFailed, RunInProgress, UploadFailed
+from xenpatch.options import PatchOptions
+
+
+def fault(sim: SimulatedPool, call: str, do: dict[str, object], **more: object) -> None:
+    sim.faults.add(FaultRule.from_dict({"call": call, "do": do, **more}))
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_apply_whose_answer_is_lost_is_carried_out_once(
+    sim: SimulatedPool, tmp_path: Path, when: str
+) -> None:
+    fault(sim, "pool_patch.pool_apply", {"drop": when})
+
+    patch(sim, tmp_path)
+
+    carried_out = [line for line in sim.journal.calls("pool_patch.pool_apply") if line["result"] == "ok"]
+    assert len(carried_out) == 1
+    if when == "after":
+        assert changes(sim).count("pool_patch.pool_apply") == 1
+
+
+def test_an_apply_that_stops_part_way_names_the_hosts_and_is_continued(
+    sim: SimulatedPool, tmp_path: Path
+) -> None:
+    fault(sim, "patch", {"fail": "rpm: disk full"}, object="xs2")
+
+    with pytest.raises(ApplyFailed) as failed:
+        patch(sim, tmp_path)
+
+    for part in ("xs2", "rpm: disk full", "No VM was moved and no host rebooted"):
+        assert part in str(failed.value)
+    assert boots(sim) == []
+
+    report = patch(sim, tmp_path)
+
+    assert boots(sim) == ["xs1", "xs2", "xs3"]
+    assert len(report.hosts) == 3
+    assert list(traces(sim)) == []
+
+
+@pytest.mark.parametrize("call", ["VM.pool_migrate", "host.disable", "host.reboot"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_lost_answer_changes_nothing_in_the_end(
+    sim: SimulatedPool, tmp_path: Path, call: str, when: str
+) -> None:
+    before = places(sim)
+    fault(sim, call, {"drop": when})
+
+    patch(sim, tmp_path)
+
+    assert boots(sim) == ["xs1", "xs2", "xs3"]
+    assert places(sim) == before
+    assert set(power_changes(sim)) <= {"Running"}
+
+
+def test_a_migration_that_fails_once_is_tried_again(sim: SimulatedPool, tmp_path: Path) -> None:
+    before = places(sim)
+    fault(sim, "VM.pool_migrate", {"error": ["VM_MIGRATE_FAILED", "vm", "xs1", "xs2", "hvm"]}, times=2)
+
+    patch(sim, tmp_path)
+
+    assert places(sim) == before
+
+
+def test_a_host_that_cannot_be_emptied_goes_back_into_service(sim: SimulatedPool, tmp_path: Path) -> None:
+    before = places(sim)
+    stubborn = next(vm for vm, host in sorted(before.items()) if host == "xs1")
+    fault(
+        sim,
+        "VM.pool_migrate",
+        {"error": ["VM_MIGRATE_FAILED", "vm", "xs1", "xs2", "hvm"]},
+        object=stubborn,
+        times="always",
+    )
+
+    with pytest.raises(Exception, match="VM_MIGRATE_FAILED"):
+        patch(sim, tmp_path)
+
+    assert boots(sim) == []
+    assert places(sim) == before
+    assert set(power_changes(sim)) <= {"Running"}
+
+
+def test_a_host_that_never_comes_back_stops_the_run_and_no_vm(sim: SimulatedPool, tmp_path: Path) -> None:
+    fault(sim, "boot", {"never": True}, object="xs2")
+
+    with pytest.raises(RebootFailed) as failed:
+        patch(sim, tmp_path, options=PatchOptions(reboot_limit=3.0))
+
+    assert "xs2 has not come back" in str(failed.value)
+    assert boots(sim) == ["xs1"]
+    assert len(places(sim)) == 6
+    assert "xs2" not in places(sim).values()
+    assert set(power_changes(sim)) <= {"Running"}
+
+
+def test_an_upload_for_which_there_is_no_space_is_refused(sim: SimulatedPool, tmp_path: Path) -> None:
+    fault(sim, "PUT /pool_patch_upload", {"full": True}, times="always")
+
+    with pytest.raises(UploadFailed) as failed:
+        patch(sim, tmp_path)
+
+    assert "No host was touched" in str(failed.value)
+    assert list(traces(sim)) == []
+
+
+def test_a_pool_that_another_run_holds_is_not_touched(sim: SimulatedPool, tmp_path: Path) -> None:
+    pool = next(iter(sim.db.rows("pool")))
+    sim.db.update("pool", pool, other_config={"xenpatch": '{"run": "somebody-else"}'})
+    mark = len(sim.journal.lines)
+
+    with pytest.raises(RunInProgress) as refused:
+        patch(sim, tmp_path)
+
+    assert "Nothing was changed" in str(refused.value)
+    assert changes(sim, since=mark) == []
+
+
+def test_a_precheck_that_a_host_refuses_takes_the_upload_away_again(
+    sim: SimulatedPool, tmp_path: Path
+) -> None:
+    error = ["PATCH_PRECHECK_FAILED_WRONG_SERVER_VERSION", "OpaqueRef:patch", "6.0.2", "6.2.0"]
+    fault(sim, "pool_patch.precheck", {"error": error}, object="xs3", times="always")
+
+    with pytest.raises(Exception, match="1 findings block"):
+        patch(sim, tmp_path)
+
+    assert sim.db.rows("pool_patch") == {}
+    assert list(traces(sim)) == []
+
+
+def test_a_vm_that_cannot_return_is_told_and_brought_home_by_the_next_run(
+    sim: SimulatedPool, tmp_path: Path
+) -> None:
+    before = places(sim)
+    homesick = next(vm for vm, host in sorted(before.items()) if host == "xs1")
+    fault(
+        sim,
+        "VM.pool_migrate",
+        {"error": ["VM_MIGRATE_FAILED", "vm", "xs2", "xs1", "hvm"]},
+        object=homesick,
+        skip=1,
+        times=12,
+    )
+
+    with pytest.raises(ReturnFailed) as failed:
+        patch(sim, tmp_path)
+
+    assert homesick in str(failed.value) or "VM_MIGRATE_FAILED" in str(failed.value)
+    assert set(power_changes(sim)) <= {"Running"}
+
+    patch(sim, tmp_path)
+
+    assert places(sim) == before
+    assert boots(sim) == ["xs1", "xs2", "xs3"]
+    assert list(traces(sim)) == []
