@@ -15,6 +15,8 @@ from simulator.schema import Relation, Schema
 Row = Mapping[str, Any]
 """Field (row name, as in name__label) to value. A row is never changed in place: `update` puts a new one."""
 
+SCHEMA_VERSION: Final = {"schema_major_vsn": "5", "schema_minor_vsn": "63"}
+"""Of the database of xapi 6.0.2."""
 REMEMBERED_DELETIONS: Final = 512
 """xapi 6.0.2 forgets older ones of a table."""
 
@@ -64,6 +66,7 @@ class Database:
         self.schema = schema
         self.lock = threading.RLock()
         self.generation = 1
+        self.manifest = dict(SCHEMA_VERSION)
         self.tables: dict[str, Table] = {name: Table() for name in schema.classes}
         self._clock = clock
         self._changed = threading.Condition(self.lock)
@@ -215,6 +218,16 @@ class Database:
         """Have those who wait ask their predicates again, as after a change."""
         with self.lock:
             self._changed.notify_all()
+
+    def mirror_all(self) -> None:
+        """Complete the sets that mirror references, in rows that were put in from a dump."""
+        with self.lock:
+            for relation in self.schema.relations:
+                ones = self.tables[relation.one].rows
+                for ref, stamped in self.tables[relation.many].rows.items():
+                    one = ones.get(stamped.row[relation.reference])
+                    if one and ref not in one.row[relation.references]:
+                        one.row = {**one.row, relation.references: [*one.row[relation.references], ref]}
 
     def dangling(self) -> Iterator[tuple[str, Ref, str]]:
         """Yield (table, row, field) of references that point nowhere, for tests and for judging a dump."""

@@ -1,13 +1,12 @@
 """The messages that follow from a class's fields, such as get_record or add_to_other_config."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from simulator import query
 from simulator.call import Call, Ref, XapiError
 from simulator.database import Row
-from simulator.datatypes import to_text
-from simulator.schema import Class, Field, Message
+from simulator.schema import Field, Message
 
 CONSTRUCTIBLE: Final = frozenset({"VM", "VBD", "VIF", "PBD", "network", "VM_appliance", "secret", "subject"})
 """Classes whose generated constructor and destructor do no more than make and remove the row."""
@@ -70,11 +69,7 @@ def _get_all_records_where(call: Call, message: Message, args: Args) -> dict[Ref
     matches = query.parse(args[0])
     cls = call.db.schema.classes[message.cls]
     rows = call.db.rows(message.cls)
-    return {ref: row for ref, row in rows.items() if matches(_as_text(cls, ref, row))}
-
-
-def _as_text(cls: Class, ref: Ref, row: Row) -> Mapping[str, str]:
-    return {each.row: to_text(each.type, row[each.row]) for each in cls.fields.values()} | {"_ref": ref}
+    return {ref: row for ref, row in rows.items() if matches({**cls.as_text(row), "_ref": ref})}
 
 
 def _create(call: Call, message: Message, args: Args) -> Ref:

@@ -1,17 +1,43 @@
 """A whole simulated pool, listening on the loopback network."""
 
+import random
+import shutil
+import socket
+import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
+from simulator import (
+    dump,
+    handlers,
+    host_operations,
+    host_versions,
+    model_rows,
+    persistence,
+    ssh,
+    tls,
+    vm_operations,
+)
 from simulator.clock import Clock
+from simulator.control_domain import ControlDomain
 from simulator.database import Database
 from simulator.faults import FaultRule, Faults
+from simulator.hotfix import make_sample
 from simulator.journal import Journal
+from simulator.listener import HttpListener
 from simulator.model import Model
-from simulator.world import KnownHotfix, World
+from simulator.patch_records import seed_stamps
+from simulator.routing import Router
+from simulator.schema import RELEASES, Schema
+from simulator.world import HostRuntime, KnownHotfix, World
+
+PORTS: Final = ("http", "tls", "legacy tls", "ssh")
+_FREE_PORTS: Final = range(12000, 32000, len(PORTS))
+"""Below those that the system gives to clients, which could take one while a host is down."""
 
 
 @dataclass(frozen=True)
@@ -28,24 +54,11 @@ class SimulatedPool:
     """A XenServer pool on 127.0.0.1 (the master), 127.0.0.2, ...: a context manager.
 
     `model` is a made pool or the path of a real database dump. `port` is the first of four (http, TLS,
-    TLS 1.0 only, ssh) that are the same on every host; 0 picks a free block.
+    TLS 1.0 only, ssh) that are the same on every host; 0 picks a free block. `folder` keeps certificates and
+    keys from one run to the next. Raises ValueError for a dump that cannot be read, OSError for taken ports.
     """
 
-    url: str
-    tls_url: str
-    legacy_tls_url: str
-    user: str
-    password: str
-    hosts: list[HostAddress]
-    certificate: Path
-    known_hosts: Path
-    hotfix: Path
-    manifest: Path
-    clock: Clock
-    db: Database
-    journal: Journal
-    faults: Faults
-    world: World
+    user: Final = "root"
 
     def __init__(  # noqa: PLR0913  # the one place where a pool is described
         self,
@@ -61,22 +74,167 @@ class SimulatedPool:
         folder: Path | None = None,
         password: str = "xenroot",  # noqa: S107  # the documented default of a simulated pool
     ) -> None:
-        raise NotImplementedError
+        handlers.register()
+        self._resources = ExitStack()
+        self._folder = folder or Path(tempfile.mkdtemp(prefix="simulated-pool-"))
+        if folder is None:
+            self._resources.callback(shutil.rmtree, self._folder)
+        self.password = password
+        self.clock = clock or Clock(speed)
+        self.journal = Journal(self.clock, journal)
+        self._resources.callback(self.journal.close)
+        self.faults = Faults(faults)
+        self.db = Database(Schema.of(RELEASES[release]), self.clock)
+        self._load(model or Model(), release)
+        self.world = World(
+            self.db,
+            self.clock,
+            RELEASES[release],
+            self.faults,
+            self.journal,
+            self._folder,
+            known_hotfixes=known_hotfixes,
+            password=password,
+        )
+        self._make_hosts()
+        self.port = port or _free_port([runtime.address for runtime in self.world.hosts.values()])
+        self._make_listeners()
+        self._make_sample()
+        seed_stamps(self.world)
+        self.journal.follow(self.db)
 
     def __enter__(self) -> Self:
         """Open the pool to its clients."""
-        raise NotImplementedError
+        self._resources.callback(self.world.close)
+        try:
+            self.world.open()
+        except OSError:
+            self._resources.close()
+            raise
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close everything; no thread or socket is left."""
-        raise NotImplementedError
+        self._resources.close()
+
+    @property
+    def url(self) -> str:
+        """The master over HTTP."""
+        return self._url("http", 0)
+
+    @property
+    def tls_url(self) -> str:
+        """The master over TLS as of today."""
+        return self._url("https", 1)
+
+    @property
+    def legacy_tls_url(self) -> str:
+        """The master over TLS 1.0 with a 1024-bit certificate, all that a XenServer 6.0 has."""
+        return self._url("https", 2)
+
+    @property
+    def hosts(self) -> list[HostAddress]:
+        """The hosts, the master first."""
+        rows = [(self.db.get("host", ref), each.address) for ref, each in self.world.hosts.items()]
+        return [HostAddress(row["name__label"], row["uuid"], address, self.port + 3) for row, address in rows]
 
     def leaks(self) -> list[str]:
-        """Name what clients left behind: sessions, tasks, hosts disabled."""
-        raise NotImplementedError
+        """Name what clients left behind: sessions, their own tasks or ones under way, hosts disabled."""
+        sessions_left = [
+            f"session {row['uuid']} of {row['auth_user_name']}" for row in self.db.rows("session").values()
+        ]
+        tasks_left = [
+            f"task {row['name__label']!r} ({row['status']})"
+            for row in self.db.rows("task").values()
+            if row["status"] == "pending" or not row["name__label"].startswith("Async.")
+        ]
+        disabled = [
+            f"host {row['name__label']} is disabled"
+            for row in self.db.rows("host").values()
+            if not row["enabled"]
+        ]
+        return sessions_left + tasks_left + disabled
 
     def describe(self) -> dict[str, Any]:
         """Return where and how to reach the pool, ready for JSON."""
-        raise NotImplementedError
+        plain = ("url", "tls_url", "legacy_tls_url", "user", "password")
+        files = ("certificate", "known_hosts", "hotfix", "manifest")
+        return {
+            **{name: getattr(self, name) for name in plain},
+            "hosts": [asdict(each) for each in self.hosts],
+            **{name: str(getattr(self, name)) for name in files},
+        }
+
+    def _url(self, scheme: str, place: int) -> str:
+        return f"{scheme}://{next(iter(self.world.hosts.values())).address}:{self.port + place}"
+
+    def _load(self, model: Model | Path, release: str) -> None:
+        if isinstance(model, Path):
+            persistence.fill(self.db, dump.load(model))
+        else:
+            model_rows.fill(self.db, model, RELEASES[release], self.clock.now())
+
+    def _make_hosts(self) -> None:
+        """Give each host its address, as it finds it at its start, and begin with nothing under way."""
+        names = {ref: row["name__label"] for ref, row in self.db.rows("host").items()}
+        master = self.world.master
+        for number, ref in enumerate(sorted(names, key=lambda ref: (ref != master, names[ref], ref)), 1):
+            self.world.hosts[ref] = HostRuntime(ref, f"127.0.0.{number}")
+            self.db.update("host", ref, address=f"127.0.0.{number}")
+        self.db.forget_volatile()
+        for ref in names:
+            host_operations.refresh(self.db, ref)
+        for guest in self.db.rows("VM"):
+            vm_operations.refresh(self.db, guest)
+
+    def _make_listeners(self) -> None:
+        addresses = [runtime.address for runtime in self.world.hosts.values()]
+        certificates = tls.make_certificates(self._folder, addresses)
+        contexts = (None, tls.modern_context(certificates), tls.legacy_context(certificates))
+        self.certificate = certificates.bundle
+        known_hosts = []
+        for runtime in self.world.hosts.values():
+            router = Router(self.world, runtime.ref)
+            runtime.listeners = [
+                HttpListener(self.world, (runtime.address, self.port + place), router.serve, context)
+                for place, context in enumerate(contexts)
+            ]
+            key = ssh.host_key(self._folder, str(self.db.get("host", runtime.ref)["uuid"]))
+            runtime.machine_listeners = [
+                ssh.Dom0Server(
+                    runtime.address,
+                    self.port + 3,
+                    key=key,
+                    check_password=lambda given: given == self.password,
+                    dom0=ControlDomain(self.db, runtime),
+                )
+            ]
+            known_hosts.append(ssh.known_hosts_line(runtime.address, self.port + 3, key) + "\n")
+        self.known_hosts = self._folder / "known_hosts"
+        self.known_hosts.write_text("".join(known_hosts))
+
+    def _make_sample(self) -> None:
+        sample = make_sample(self._folder, host_versions.product_version(self.db, self.world.master))
+        self.hotfix, self.manifest = sample.archive, sample.manifest
+
+
+def _free_port(addresses: Sequence[str]) -> int:
+    """Find a block of ports that is free on all addresses; raise OSError if there is none."""
+    blocks = list(_FREE_PORTS)
+    random.shuffle(blocks)
+    for first in blocks:
+        if all(_is_free(address, first + place) for address in addresses for place in range(len(PORTS))):
+            return first
+    raise OSError(f"no free block of {len(PORTS)} ports on {', '.join(addresses)}")
+
+
+def _is_free(address: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True

@@ -13,34 +13,23 @@ Source: the data model of xapi 6.0.2 (boston-lcm, January 2012).
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from simulator.datatypes import STRING, VOID, Type, empty_value, parse_type
+from simulator.datatypes import STRING, VOID, Type, empty_value, parse_type, to_text
 
 RELEASE_ORDER: Final = (
-    "rio",
-    "miami",
-    "symc",
-    "orlando",
-    "orlando-update-1",
-    "george",
-    "midnight-ride",
-    "cowley",
-    "boston",
-    "tampa",
-    "clearwater",
-)
+    "rio", "miami", "symc", "orlando", "orlando-update-1", "george", "midnight-ride", "cowley", "boston",
+    "tampa", "clearwater",
+)  # fmt: skip
 _FOLDER = Path(__file__).parent / "schema"
 _CLASS = re.compile(r"class (?P<name>\w+)")
-_FIELD = re.compile(
-    r"(?P<access>rw|const|ro|internal) (?P<row>\w+): (?P<type>[^=@]+?)(?: = (?P<default>.+))?$"
-)
-_MESSAGE = re.compile(r"(?P<name>\w+)\((?P<params>.*)\)(?: -> (?P<result>.+))?$")
-_PARAM = re.compile(r"(?P<name>\w+): (?P<type>[^=@]+?)(?: = (?P<default>[^@]+?))?(?: @(?P<since>[\w-]+))?$")
+_FIELD = re.compile(r"(?P<access>rw|const|ro|internal) (?P<row>\w+): (?P<type>[^=]+?)(?: = (?P<default>.+))?")
+_MESSAGE = re.compile(r"(?P<name>\w+)\((?P<params>.*)\)(?: -> (?P<result>.+))?")
+_PARAM = re.compile(r"(?P<name>\w+): (?P<type>[^=@]+?)(?: = (?P<default>[^@]+?))?(?: @(?P<since>[\w-]+))?")
 _FLAG = re.compile(r" (@[\w-]+|create|destroy|listed|volatile|silent|rowless|sync|sessionless|internal)$")
 
 
@@ -52,13 +41,16 @@ class Release:
     """Product version, such as 6.0.2."""
     code_name: str
     """The data model's name of it, such as boston."""
+    build: str
 
     def has(self, since: str) -> bool:
         """Tell whether an element published in that release is there."""
         return RELEASE_ORDER.index(since) <= RELEASE_ORDER.index(self.code_name)
 
 
-RELEASES: Final = {name: Release(name, "boston") for name in ("6.0.0", "6.0.2")}
+RELEASES: Final = {
+    each.name: each for each in (Release("6.0.0", "boston", "50762p"), Release("6.0.2", "boston", "53456p"))
+}
 
 
 @dataclass(frozen=True)
@@ -131,6 +123,11 @@ class Class:
         """The fields on the wire, in their order there."""
         return [each for each in self.fields.values() if each.access != "internal"]
 
+    def as_text(self, row: Mapping[str, Any]) -> dict[str, str]:
+        """Return a row with its values as the database's text; what is no field of the class is text."""
+        types = {each.row: each.type for each in self.fields.values()}
+        return {name: to_text(types[name], value) if name in types else value for name, value in row.items()}
+
 
 @dataclass(frozen=True)
 class Relation:
@@ -197,7 +194,9 @@ class _Reader:
         text, flags = _split_flags(line)
         since = next((flag[1:] for flag in flags if flag.startswith("@")), RELEASE_ORDER[0])
         if found := _CLASS.fullmatch(text):
-            self._class = self.classes[found["name"]] = Class(found["name"], frozenset(flags))
+            self._class = Class(found["name"], frozenset(flags))
+            if self._release.has(since):
+                self.classes[self._class.name] = self._class
         elif not self._release.has(since):
             return
         elif found := _FIELD.fullmatch(text):

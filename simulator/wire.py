@@ -133,7 +133,9 @@ def _write_set(schema: Schema, data_type: Type, value: Any) -> str:
 
 
 def _write_map(schema: Schema, data_type: Type, value: Any) -> str:
-    return struct((str(key), marshal(schema, data_type.inner, item)) for key, item in value.items())
+    """Write a mapping, or pairs where xapi itself puts out a key twice."""
+    pairs = value.items() if isinstance(value, Mapping) else value
+    return struct((str(key), marshal(schema, data_type.inner, item)) for key, item in pairs)
 
 
 _WRITERS: Final[dict[str, Callable[[Schema, Type, Any], str]]] = {

@@ -162,7 +162,6 @@ class World:
         self._threads: set[threading.Thread] = set()
         self._threads_lock = threading.Lock()
         self.subscriptions = events.Subscriptions(self)
-        self._schedule_housekeeping()
 
     @property
     def pool(self) -> Ref:
@@ -226,6 +225,12 @@ class World:
         """Drop sessions, tasks and event subscriptions, as a restart of the master's xapi does."""
         self.subscriptions.clear()
         self.db.forget_volatile()
+
+    def open(self) -> None:
+        """Let the hosts be reached, and begin the master's housekeeping."""
+        for runtime in self.hosts.values():
+            runtime.open_listeners()
+        self._schedule_housekeeping()
 
     def close(self) -> None:
         """Cut all hosts off and wait for every thread to end."""
