@@ -1,8 +1,10 @@
 """The pool as it physically is: hosts that are up or down, their files, and the time things take."""
 
+import contextlib
 import enum
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -202,7 +204,8 @@ class World:
 
         def run() -> None:
             try:
-                function(*args)
+                with suppress(SystemExit):  # as the clock raises when it stops
+                    function(*args)
             finally:
                 with self._threads_lock:
                     self._threads.discard(threading.current_thread())
