@@ -10,7 +10,8 @@ from typing import Any, Final, Literal
 
 from simulator.call import NULL, Ref, XapiError
 from simulator.clock import Clock
-from simulator.schema import Relation, Schema
+from simulator.data_model import Relation
+from simulator.schema import Schema
 
 Row = Mapping[str, Any]
 """Field (row name, as in name__label) to value. A row is never changed in place: `update` puts a new one."""
@@ -120,6 +121,7 @@ class Database:
     def create(self, table: str, *, ref: Ref | None = None, **fields: Any) -> Ref:
         """Add a row; reference, uuid and fields not named take their defaults."""
         with self.lock:
+            self._assert_known(table, fields)
             known = self.schema.classes[table].fields
             row = {name: each.default for name, each in known.items()} | fields
             if "uuid" in known and "uuid" not in fields:
@@ -135,6 +137,7 @@ class Database:
     def update(self, table: str, ref: str, **fields: Any) -> None:
         """Change fields of a row; a change that changes nothing is no change."""
         with self.lock:
+            self._assert_known(table, fields)
             stamped = self._stamped(table, ref)
             old = stamped.row
             if all(name in old and old[name] == value for name, value in fields.items()):
@@ -242,6 +245,10 @@ class Database:
             return self.tables[table].rows[Ref(ref)]
         except KeyError:
             raise XapiError("HANDLE_INVALID", table, ref) from None
+
+    def _assert_known(self, table: str, fields: Mapping[str, Any]) -> None:
+        if unknown := fields.keys() - self.schema.classes[table].fields.keys():
+            raise TypeError(f"{table} has no {', '.join(sorted(unknown))}")
 
     def _next_generation(self, table: str) -> int:
         self.generation += 1

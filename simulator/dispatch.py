@@ -11,9 +11,9 @@ from xml.etree import ElementTree as ET
 
 from simulator import sessions, tasks, wire
 from simulator.call import NULL, Call, ConnectionDropped, NoTask, Ref, XapiError
+from simulator.data_model import Message, Param
 from simulator.journal import SECRETS, Entry
 from simulator.performing import objects_of, perform
-from simulator.schema import Message, Param
 from simulator.world import World
 
 EMERGENCY_CALLS: Final = frozenset(
@@ -71,9 +71,6 @@ class Received:
         except XapiError as error:
             entry.close(error.code)
             return wire.failure(error.description)
-        except ConnectionDropped:
-            entry.close("dropped")
-            raise
 
     @property
     def host_name(self) -> str:
@@ -104,6 +101,7 @@ class Received:
         fault = self.world.fault_for(wanted.wire, objects_of(wanted, args))
         drop = fault.drop if fault else ""
         if drop == "before":
+            entry.close("dropped")
             raise ConnectionDropped
         call = Call(self.world, self.host, session, self._task(wanted, session, entry), fault)
         work = Work(call, wanted, args, entry)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from simulator import wire
 from simulator.call import Call, Ref, XapiError, message
-from simulator.database import Change, Database, Row
+from simulator.database import Change, Database, Row, Table
 from simulator.datatypes import ocaml_float
 
 if TYPE_CHECKING:
@@ -121,21 +121,23 @@ class Recent:
         found = cls(generation)
         for name in tables:
             table = db.tables[name]
-            if table.changed <= generation:
-                continue
-            for ref, stamped in table.rows.items():
-                if stamped.modified > generation:
-                    found.modified.append((stamped.modified, name, ref))
-                    if stamped.created > generation:
-                        found.added.append((stamped.created, name, ref))
-            found.deleted += [
-                (gone, name, ref) for gone, made, ref in table.deleted if gone > generation >= made
-            ]
-        found.last = max([generation, *(each[0] for each in found.modified + found.deleted)])
+            if table.changed > generation:
+                found._collect(name, table, apart="apart" in db.schema.classes[name].flags)
+        seen = (each[0] for each in found.added + found.modified + found.deleted)
+        found.last = max([generation, *seen])
         return found
 
+    def _collect(self, name: str, table: Table, *, apart: bool) -> None:
+        since = self.last
+        for ref, stamped in table.rows.items():
+            if stamped.created > since:
+                self.added.append((stamped.created, name, ref))
+            if stamped.modified > since and not apart:
+                self.modified.append((stamped.modified, name, ref))
+        self.deleted += [(gone, name, ref) for gone, made, ref in table.deleted if gone > since >= made]
+
     def __bool__(self) -> bool:
-        return bool(self.modified or self.deleted)
+        return bool(self.added or self.modified or self.deleted)
 
     def events(self, db: Database, subscription: Subscription) -> Iterator[Event]:
         """Yield the events that the subscription wants: those added, then modified, then deleted."""

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from simulator import query
 from simulator.call import Call, Ref, XapiError
+from simulator.data_model import Field, Message
 from simulator.database import Row
-from simulator.schema import Field, Message
 
 CONSTRUCTIBLE: Final = frozenset({"VM", "VBD", "VIF", "PBD", "network", "VM_appliance", "secret", "subject"})
 """Classes whose generated constructor and destructor do no more than make and remove the row."""

@@ -8,6 +8,7 @@ MODULES: Final = (
     "backup",
     "events",
     "host",
+    "messages",
     "migration",
     "pbd",
     "pool_messages",

@@ -1,11 +1,16 @@
 """Carrying out a message: the fault it meets, then its handler."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
-from simulator.call import MESSAGES, NULL, Call, XapiError
+from simulator.call import MESSAGES, NULL, Call, ConnectionDropped, XapiError
+from simulator.data_model import Message
 from simulator.generic import GENERIC
-from simulator.schema import Message
+
+Result = TypeVar("Result")
+
+_log = logging.getLogger("simulator")
 
 
 def perform(call: Call, wanted: Message, args: Sequence[Any]) -> Any:
@@ -13,20 +18,33 @@ def perform(call: Call, wanted: Message, args: Sequence[Any]) -> Any:
 
     Raises NOT_IMPLEMENTED [name] for what the release has and the simulator has not.
     """
-    meet(call)
+    return carefully(call, lambda: _carry_out(call, wanted, args))
+
+
+def carefully(call: Call, work: Callable[[], Result]) -> Result:
+    """Do the work of a call, after the delay or with the error that a fault rule has for it.
+
+    What goes wrong unforeseen is logged, and reaches the client as INTERNAL_ERROR [text], as with xapi.
+    """
+    if call.fault and call.fault.delay:
+        call.sleep(call.fault.delay)
+    if call.fault and call.fault.error:
+        raise XapiError(*call.fault.error)
+    try:
+        return work()
+    except (XapiError, ConnectionDropped):
+        raise
+    except Exception as error:
+        _log.exception("a handler failed")
+        raise XapiError("INTERNAL_ERROR", repr(error)) from error
+
+
+def _carry_out(call: Call, wanted: Message, args: Sequence[Any]) -> Any:
     if handler := MESSAGES.get(wanted.wire):
         return handler(call, *args)
     if generic := GENERIC.get(wanted.generic):
         return generic(call, wanted, args)
     raise XapiError("NOT_IMPLEMENTED", wanted.wire)
-
-
-def meet(call: Call) -> None:
-    """Let the call meet the delay or error that a fault rule has for it."""
-    if call.fault and call.fault.delay:
-        call.sleep(call.fault.delay)
-    if call.fault and call.fault.error:
-        raise XapiError(*call.fault.error)
 
 
 def objects_of(wanted: Message, args: Sequence[Any]) -> list[str]:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from simulator.call import Ref
+from simulator.data_model import Class
 from simulator.database import Database, Stamped, Table
 from simulator.datatypes import from_text
 from simulator.dump import Dump
-from simulator.schema import Class
 
 _OWN: Final = frozenset({"_ref", "__ctime", "__mtime"})
 """Attributes that are about a row and not in it."""
@@ -52,7 +52,7 @@ def _stamped(cls: Class | None, ref: Ref, attributes: Mapping[str, str]) -> Stam
 
 def _rows(db: Database, name: str) -> dict[Ref, dict[str, str]]:
     cls = db.schema.classes.get(name)
-    if cls and "volatile" in cls.flags:
+    if cls and cls.flags & {"volatile", "apart"}:
         return {}
     return {ref: _attributes(cls, ref, stamped) for ref, stamped in db.tables[name].rows.items()}
 

@@ -13,7 +13,7 @@ from simulator import sessions, tasks
 from simulator.call import NULL, ROUTES, Call, ConnectionDropped, Ref, RouteHandler, XapiError
 from simulator.dispatch import Received
 from simulator.http import Request
-from simulator.performing import meet
+from simulator.performing import carefully
 from simulator.world import World
 
 LONGEST_CALL: Final = 300 * 1024
@@ -94,38 +94,23 @@ class Router:
         runtime = self.world.hosts[self.host]
         if runtime.in_emergency:
             entry.close(runtime.emergency_error[0])
-            request.send_internal_error(": [ ".join(runtime.emergency_error) + "]")
+            request.send_internal_error(_described(XapiError(*runtime.emergency_error)))
             return
         try:
             with self._authority(request, name) as call:
-                self._handle(request, call, handler)
+                if call.fault and call.fault.drop == "before":
+                    entry.close("dropped")
+                    raise ConnectionDropped
+                _handle(request, call, handler)
             entry.close("ok")
+            if call.fault and call.fault.drop == "after":
+                raise ConnectionDropped
         except UnauthorisedError:
             entry.close("SESSION_AUTHENTICATION_FAILED")
             request.send_unauthorised(path)
         except XapiError as error:
             entry.close(error.code)
-            request.send_internal_error(f"{error.code}: [ {'; '.join(error.params)} ]")
-        except ConnectionDropped:
-            entry.close("dropped")
-            raise
-
-    def _handle(self, request: Request, call: Call, handler: RouteHandler) -> None:
-        """Run the handler, with the fault it meets, and leave its outcome in the task."""
-        drop = call.fault.drop if call.fault else ""
-        if drop == "before":
-            raise ConnectionDropped
-        try:
-            meet(call)
-            call.task.complete(handler(request, call) or "")
-        except XapiError as error:
-            call.task.fail(error)
-            raise
-        except OSError as error:
-            call.task.fail(XapiError("INTERNAL_ERROR", str(error)))
-            raise
-        if drop == "after":
-            raise ConnectionDropped
+            request.send_internal_error(_described(error))
 
     @contextmanager
     def _authority(self, request: Request, name: str) -> Iterator[Call]:
@@ -166,3 +151,17 @@ class Router:
             return sessions.login_with_password(Call(self.world, self.host), user, password, "1.1"), True
         except XapiError:
             raise UnauthorisedError from None
+
+
+def _handle(request: Request, call: Call, handler: RouteHandler) -> None:
+    """Run the handler and leave its outcome in the task."""
+    try:
+        result = carefully(call, lambda: handler(request, call))
+    except XapiError as error:
+        call.task.fail(error)
+        raise
+    call.task.complete(result or "")
+
+
+def _described(error: XapiError) -> str:
+    return f"{error.code}: [ {'; '.join(error.params)} ]"

@@ -3,7 +3,7 @@
 A table has one line an element; a deeper indented line continues the one above. `@name` is the release that
 published the element, where it differs from its class's:
 
-    class pool_patch @miami listed          flags: create destroy listed volatile silent rowless
+    class pool_patch @miami listed          flags: create destroy listed volatile silent rowless apart
       const name__label: string = ""        rw | const | ro | internal, row name, type, default
       apply(self: pool_patch ref, host: host ref) -> string         flags: sync sessionless internal
 
@@ -13,13 +13,16 @@ Source: the data model of xapi 6.0.2 (boston-lcm, January 2012).
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from simulator.datatypes import STRING, VOID, Type, empty_value, parse_type, to_text
+from simulator.data_model import Class, Field, Message, Param, Relation
+from simulator.datatypes import STRING, VOID, Type, empty_value, parse_type
+
+__all__ = ["RELEASES", "Class", "Release", "Schema"]
 
 RELEASE_ORDER: Final = (
     "rio", "miami", "symc", "orlando", "orlando-update-1", "george", "midnight-ride", "cowley", "boston",
@@ -27,10 +30,12 @@ RELEASE_ORDER: Final = (
 )  # fmt: skip
 _FOLDER = Path(__file__).parent / "schema"
 _CLASS = re.compile(r"class (?P<name>\w+)")
-_FIELD = re.compile(r"(?P<access>rw|const|ro|internal) (?P<row>\w+): (?P<type>[^=]+?)(?: = (?P<default>.+))?")
+_FIELD = re.compile(r"(?P<access>rw|const|ro|internal) (?P<row>\w+): (?P<type>[^=]+?)( = (?P<default>.+))?")
 _MESSAGE = re.compile(r"(?P<name>\w+)\((?P<params>.*)\)(?: -> (?P<result>.+))?")
 _PARAM = re.compile(r"(?P<name>\w+): (?P<type>[^=@]+?)(?: = (?P<default>[^@]+?))?(?: @(?P<since>[\w-]+))?")
-_FLAG = re.compile(r" (@[\w-]+|create|destroy|listed|volatile|silent|rowless|sync|sessionless|internal)$")
+_FLAG = re.compile(
+    r" (@[\w-]+|create|destroy|listed|volatile|silent|rowless|apart|sync|sessionless|internal)$"
+)
 
 
 @dataclass(frozen=True)
@@ -51,92 +56,6 @@ class Release:
 RELEASES: Final = {
     each.name: each for each in (Release("6.0.0", "boston", "50762p"), Release("6.0.2", "boston", "53456p"))
 }
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field of a class."""
-
-    row: str
-    """Its name in the database, as in name__label."""
-    type: Type
-    access: str
-    """rw, const (set by a constructor), ro, or internal (not on the wire)"""
-    default: Any
-    required: bool
-    """Whether a constructor must be given it."""
-    volatile: bool
-    """Whether a restart of xapi resets it."""
-
-    @property
-    def wire(self) -> str:
-        """Its name on the wire, as in name_label."""
-        return self.row.replace("__", "_")
-
-
-@dataclass(frozen=True)
-class Param:
-    """One parameter of a message; the session is not among them."""
-
-    name: str
-    type: Type
-    default: Any = None
-    optional: bool = False
-
-
-@dataclass(frozen=True)
-class Message:
-    """One message of a class."""
-
-    cls: str
-    name: str
-    params: tuple[Param, ...] = ()
-    result: Type = VOID
-    is_async: bool = False
-    """Whether `Async.` may stand before it."""
-    session: bool = True
-    """Whether its first argument is the caller's session."""
-    internal: bool = False
-    """Whether only the hosts of the pool may send it."""
-    generic: str = ""
-    """For those that follow from the fields: which implementation serves it."""
-    field: Field | None = None
-    """The field a generic message is about."""
-
-    @property
-    def wire(self) -> str:
-        """The name on the wire, as in VM.start."""
-        return f"{self.cls}.{self.name}"
-
-
-@dataclass
-class Class:
-    """One class: its fields by row name, and its messages by name."""
-
-    name: str
-    flags: frozenset[str]
-    fields: dict[str, Field] = field(default_factory=dict)
-    messages: dict[str, Message] = field(default_factory=dict)
-
-    @property
-    def public(self) -> list[Field]:
-        """The fields on the wire, in their order there."""
-        return [each for each in self.fields.values() if each.access != "internal"]
-
-    def as_text(self, row: Mapping[str, Any]) -> dict[str, str]:
-        """Return a row with its values as the database's text; what is no field of the class is text."""
-        types = {each.row: each.type for each in self.fields.values()}
-        return {name: to_text(types[name], value) if name in types else value for name, value in row.items()}
-
-
-@dataclass(frozen=True)
-class Relation:
-    """A reference that a row holds, and the set on the other side that mirrors it."""
-
-    many: str
-    reference: str
-    one: str
-    references: str
 
 
 @dataclass(frozen=True)

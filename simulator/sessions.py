@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Final
 
 from simulator.call import NULL, Call, Ref, XapiError, message
+from simulator.data_model import Message
 from simulator.dates import iso8601
-from simulator.schema import Message
 
 if TYPE_CHECKING:
     from simulator.world import World

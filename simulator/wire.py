@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
+from simulator.data_model import Class
 from simulator.datatypes import Type
-from simulator.schema import Class, Schema
+from simulator.schema import Schema
 
 EMPTY: Final = "<value/>"
 """An empty string, and what a call without a result returns."""

@@ -1,6 +1,5 @@
 """The pool as it physically is: hosts that are up or down, their files, and the time things take."""
 
-import contextlib
 import enum
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
