@@ -1,5 +1,6 @@
 """A whole simulated pool, listening on the loopback network."""
 
+import atexit
 import random
 import shutil
 import socket
@@ -7,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -77,6 +79,7 @@ class SimulatedPool:
         handlers.register()
         self._resources = ExitStack()
         self._folder = folder or Path(tempfile.mkdtemp(prefix="simulated-pool-"))
+        self._keys = folder or _process_keys()
         if folder is None:
             self._resources.callback(shutil.rmtree, self._folder)
         self.password = password
@@ -191,7 +194,9 @@ class SimulatedPool:
 
     def _make_listeners(self) -> None:
         addresses = [runtime.address for runtime in self.world.hosts.values()]
-        certificates = tls.make_certificates(self._folder, addresses)
+        keys = self._keys / f"{len(addresses)}-hosts"
+        keys.mkdir(exist_ok=True)
+        certificates = tls.make_certificates(keys, addresses)
         contexts = (None, tls.modern_context(certificates), tls.legacy_context(certificates))
         self.certificate = certificates.bundle
         known_hosts = []
@@ -201,7 +206,7 @@ class SimulatedPool:
                 HttpListener(self.world, (runtime.address, self.port + place), router.serve, context)
                 for place, context in enumerate(contexts)
             ]
-            key = ssh.host_key(self._folder, str(self.db.get("host", runtime.ref)["uuid"]))
+            key = _host_key(self._keys, str(self.db.get("host", runtime.ref)["uuid"]))
             runtime.machine_listeners = [
                 ssh.Dom0Server(
                     runtime.address,
@@ -218,6 +223,17 @@ class SimulatedPool:
     def _make_sample(self) -> None:
         sample = make_sample(self._folder, host_versions.product_version(self.db, self.world.master))
         self.hotfix, self.manifest = sample.archive, sample.manifest
+
+
+_host_key = cache(ssh.host_key)
+
+
+@cache
+def _process_keys() -> Path:
+    """Make a folder for the keys of pools that have no folder of their own: to make keys takes long."""
+    folder = Path(tempfile.mkdtemp(prefix="simulated-pool-keys-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _free_port(addresses: Sequence[str]) -> int:
