@@ -35,6 +35,11 @@ class Pace:
         longest = float(os.environ.get("XENPATCH_POLL_SECONDS", cls.longest))
         return cls(first=min(cls.first, longest), longest=longest)
 
+    @property
+    def grace(self) -> float:
+        """How long something that was set going may take to show (seconds)."""
+        return 4 * self.longest
+
     def after(self, pause: float) -> float:
         """The pause that follows this one."""
         return min(pause * self.growth, self.longest)

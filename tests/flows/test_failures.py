@@ -90,6 +90,7 @@ def test_a_host_that_cannot_be_emptied_goes_back_into_service(sim: SimulatedPool
     assert set(power_changes(sim)) <= {"Running"}
 
 
+@pytest.mark.leaves("host xs2 is disabled")
 def test_a_host_that_never_comes_back_stops_the_run_and_no_vm(sim: SimulatedPool, tmp_path: Path) -> None:
     fault(sim, "boot", {"never": True}, object="xs2")
 

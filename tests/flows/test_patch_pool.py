@@ -6,6 +6,7 @@ from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 
 from simulator import SimulatedPool
+from tests.flows.conftest import SPEED
 from tests.flows.kit import boots, changes, patch, places, power_changes, traces
 
 
@@ -68,4 +69,4 @@ def test_hosts_of_both_levels_run_side_by_side_from_the_first_boot_to_the_last_s
     boot_lines = sim.journal.events("boot")
     reboots = sim.journal.calls("host.reboot")
     expected = reboots[-1]["t"] - boot_lines[0]["t"]
-    assert abs(report.mixed_seconds - expected) < 60
+    assert abs(report.mixed_seconds - expected) < SPEED

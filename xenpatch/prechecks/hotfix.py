@@ -63,7 +63,7 @@ def reboot_pending(picture: Picture) -> Iterator[Finding]:
                 Severity.WARNS,
                 "reboot",
                 host.name,
-                f"has not been rebooted since {', '.join(waiting)} was applied; this run's reboot completes it",
+                f"has not been rebooted since {', '.join(waiting)} was applied; this run reboots it",
             )
 
 

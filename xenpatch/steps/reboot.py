@@ -9,7 +9,7 @@ from xenpatch.errors import PoolError, RebootFailed, ReplyLost, WaitTimeout, Xap
 from xenpatch.hotfix.manifest import HotfixUuid
 from xenpatch.record import RunId, assert_ours
 from xenpatch.steps.maintenance import prove_empty, put_into_service
-from xenpatch.waiting import NotYet, wait_for
+from xenpatch.waiting import NotYet, Pace, wait_for
 from xenpatch.xapi.inventory import Host
 from xenpatch.xapi.objects import host_ref
 from xenpatch.xapi.session import Session
@@ -19,7 +19,6 @@ from xenpatch.xapi.types import HostUuid, SrUuid
 BOOT_LIMIT = 1800.0
 STORAGE_LIMIT = 300.0
 ENABLED_LIMIT = 180.0
-_SIGN_LIMIT = 60.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def _shows_sign(session: Session, here: Host) -> bool:
         return True if gone else NotYet(f"{here.name} is still up")
 
     try:
-        return wait_for(f"{here.name} to go down", look, _SIGN_LIMIT)
+        return wait_for(f"{here.name} to go down", look, Pace.from_environment().grace)
     except WaitTimeout:
         return False
 

@@ -9,13 +9,11 @@ from typing import Any
 from xml.sax.saxutils import unescape
 
 from xenpatch.errors import PoolError, ReplyLost, TaskLost, WaitTimeout, XapiFailure
-from xenpatch.waiting import NotYet, wait_for
+from xenpatch.waiting import NotYet, Pace, wait_for
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.types import TaskRef
 
 Progress = Callable[[float], None]
-
-_GRACE = 20.0  # seconds in which a call whose answer was lost shows as a task, if it was carried out
 
 _VALUE = re.compile(r"^<value>(.*)</value>$|^<value ?/>$", re.DOTALL)
 
@@ -44,7 +42,7 @@ def _appeared(session: Session, method: str, before: set[TaskRef]) -> TaskRef | 
         return new[0] if new else NotYet("no task")
 
     try:
-        return wait_for(f"a sign of {method}, whose answer was lost", look, _GRACE)
+        return wait_for(f"a sign of {method}, whose answer was lost", look, Pace.from_environment().grace)
     except WaitTimeout:
         return None
 
