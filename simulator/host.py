@@ -99,6 +99,14 @@ def power_on(call: Call, host: Ref) -> None:
         boot.begin_power_on(call.world, host)
 
 
+@message("host.set_power_on_mode")
+def set_power_on_mode(call: Call, host: Ref, power_on_mode: str, power_on_config: Mapping[str, str]) -> None:
+    """Say how a host is switched on; an empty mode means that it cannot be."""
+    with call.db.lock:
+        call.db.update("host", host, power_on_mode=power_on_mode, power_on_config=dict(power_on_config))
+        host_operations.refresh(call.db, host)
+
+
 @message("host.restart_agent")
 def restart_agent(call: Call, host: Ref) -> None:
     """Restart a host's xapi ten seconds from now."""
