@@ -72,7 +72,7 @@ def test_a_single_host_without_running_vms_is_patched_and_keeps_its_earlier_patc
     shared_data: Path, tmp_path: Path
 ) -> None:
     with served(shared_data / "pools" / "small_vms.xml") as sim:
-        earlier = {ref: row for ref, row in sim.db.rows("pool_patch").items()}
+        earlier = sim.db.rows("pool_patch")
         applied = set(sim.db.rows("host_patch"))
 
         patch(sim, tmp_path)

@@ -44,6 +44,7 @@ def test_a_pool_of_2012_is_patched_over_tls_1_0_and_old_ssh(run: Run) -> None:
 
 
 def test_another_certificate_is_refused_before_the_password_is_sent(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
     other = make_certificates(tmp_path / "other", ["127.0.0.1"]).bundle.read_text()
 
     with pytest.raises(Untrusted) as refused:

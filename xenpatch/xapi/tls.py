@@ -45,7 +45,7 @@ class Trust:
             context.verify_flags |= ssl.VerifyFlags(_IGNORE_DATES) | ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
         if self.legacy:
             context.set_ciphers("DEFAULT:@SECLEVEL=0")
-            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED  # 1.0: SSL 3 stays off
         return context
 
     def check_peer(self, connected: ssl.SSLSocket, address: str) -> None:
