@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from xenpatch.plan.model import NoRoom
 from xenpatch.prechecks.finding import Finding, Severity
 from xenpatch.prechecks.picture import ROOM_CODES, Obstacle, Picture
-from xenpatch.xapi.inventory import Inventory, PowerState, Vm
+from xenpatch.xapi.inventory import Disk, Inventory, PowerState, Vm
 
 _STOP = "shut it down or suspend it for the time of the run"
 
@@ -58,23 +58,30 @@ def _home(picture: Picture, vm: Vm) -> str:
 
 
 def _explain(pool: Inventory, vm: Vm, obstacle: Obstacle) -> tuple[str, str]:
+    """The server's reason in words, and the storage beside it: the server names one reason alone."""
     explain = _REASONS.get(obstacle.code)
     if explain is None:
         return f"the server says {obstacle.code} ({', '.join(obstacle.params)})", _STOP
-    return explain(pool, vm)
+    reason, advice = explain(pool, vm)
+    if explain is not _storage and _stuck_disks(pool, vm):
+        reason, advice = f"{reason}; {_storage(pool, vm)[0]}", _STOP
+    return reason, advice
+
+
+def _stuck_disks(pool: Inventory, vm: Vm) -> list[Disk]:
+    elsewhere = [host for host in pool.hosts if host.uuid != vm.resident_on and host.live]
+    return [disk for disk in vm.disks if not all(disk.sr in host.attached_srs for host in elsewhere)]
 
 
 def _storage(pool: Inventory, vm: Vm) -> tuple[str, str]:
-    elsewhere = [host for host in pool.hosts if host.uuid != vm.resident_on and host.live]
-    stuck = [disk for disk in vm.disks if not all(disk.sr in host.attached_srs for host in elsewhere)]
+    stuck = _stuck_disks(pool, vm)
     if not stuck:
         return "another host does not see its storage", "repair the storage of the other hosts"
-    what = ", ".join(
-        f"{'CD' if disk.is_cd else 'disk'} {disk.name!r} on SR {pool.srs[disk.sr].name!r}" for disk in stuck
-    )
-    local = not any(pool.srs[disk.sr].shared for disk in stuck)
+    kinds = {True: "CD", False: "disk"}
+    what = ", ".join(f"{kinds[disk.is_cd]} {disk.name!r} on SR {pool.srs[disk.sr].name!r}" for disk in stuck)
+    shared = any(pool.srs[disk.sr].shared for disk in stuck)
     advice = "eject the CD" if all(disk.is_cd for disk in stuck) else _STOP
-    return f"{what}, {'which is local to its host' if local else 'which another host does not see'}", advice
+    return f"{what}, which {'another host does not see' if shared else 'is local to its host'}", advice
 
 
 def _network(pool: Inventory, vm: Vm) -> tuple[str, str]:
