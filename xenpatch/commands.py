@@ -173,8 +173,11 @@ def patch(console: Console, access: Access, shell: Shell, job: Job) -> RunReport
 def simulate(wanted: Simulation, out: TextIO) -> None:
     """Serve a simulated pool until it is told to stop."""
     from simulator import FaultRule, KnownHotfix, Model, SimulatedPool  # noqa: PLC0415
+    from simulator.schema import RELEASES  # noqa: PLC0415
     from simulator.serve import serve  # noqa: PLC0415
 
+    if wanted.release not in RELEASES:
+        raise InputError(f"release {wanted.release} cannot be simulated; there is {', '.join(RELEASES)}")
     known = [
         KnownHotfix(
             name=manifest.name,

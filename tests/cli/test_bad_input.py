@@ -1,0 +1,82 @@
+"""Everything that a person can get wrong: exit code 2, a message of its own, nothing contacted."""
+
+from pathlib import Path
+
+import pytest
+
+from simulator.hotfix import make_sample
+from tests.cli.test_commands import xenpatch
+
+NOBODY = "https://127.0.0.1:9"
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Paths that the cases below name."""
+    folder = tmp_path_factory.mktemp("sample")
+    made = make_sample(folder, "6.0.2")
+    (folder / "text").write_text("no certificate\n")
+    (folder / "rules").write_text("- {call: host.reboot, do: {explode: true}}\n")
+    (folder / "mapping").write_text("call: host.reboot\n")
+    (folder / "broken.yaml").write_text(made.manifest.read_text() + "colour: red\n")
+    (folder / "cut.zip").write_bytes(made.archive.read_bytes()[:-100])
+    names = {path.name: str(path) for path in folder.iterdir()}
+    return names | {"zip": str(made.archive), "yaml": str(made.manifest), "folder": str(folder)}
+
+
+PATCH = ("patch", "--hotfix", "{zip}", "--manifest", "{yaml}")
+
+TO = ("--pool", NOBODY)
+FILE = ("patch", *TO, "--hotfix")
+
+CASES = {
+    "no pool": (PATCH, "give either --pool URL or --pool-block NAME"),
+    "two pools": ((*PATCH, *TO, "--pool-block", "b"), "give either --pool URL or --pool-block NAME"),
+    "unusable URL": ((*PATCH, "--pool", "ftp://x"), "is not of the form https://HOST"),
+    "password in clear": ((*PATCH, "--pool", "http://xs1.example"), "would send the root password"),
+    "unknown block": ((*PATCH, "--pool-block", "nowhere"), "no saved XenServerPool block named 'nowhere'"),
+    "no hotfix": ((*FILE, "nowhere.zip"), "nowhere.zip does not exist"),
+    "hotfix is a folder": ((*FILE, "{folder}"), "is a directory"),
+    "hotfix cut short": ((*FILE, "{cut.zip}", "--manifest", "{yaml}"), "damaged"),
+    "unknown key in the manifest": ((*FILE, "{zip}", "--manifest", "{broken.yaml}"), "colour"),
+    "no certificate file": ((*PATCH, *TO, "--certificate", "nowhere.pem"), "nowhere.pem cannot be read"),
+    "certificate is no PEM": ((*PATCH, *TO, "--certificate", "{text}"), "is not PEM text"),
+    "bad known_hosts": ((*PATCH, *TO, "--known-hosts", "{text}"), "line 1"),
+    "no such option": ((*PATCH, *TO, "--force"), "No such option"),
+    "too many moves": ((*PATCH, *TO, "--moves-per-host", "99"), "less than or equal to 8"),
+    "unknown release": (("simulate", "--port", "0", "--release", "9.9"), "release 9.9 cannot be simulated"),
+    "no dump": (("simulate", "--port", "0", "--dump", "nowhere.xml"), "nowhere.xml"),
+    "dump is no database": (("simulate", "--port", "0", "--dump", "{text}"), "no pool can be simulated so"),
+    "unknown fault": (("simulate", "--port", "0", "--faults", "{rules}"), "do must be one of"),
+    "faults are no list": (("simulate", "--port", "0", "--faults", "{mapping}"), "are not a list of rules"),
+    "check without a file": (("hotfix", "check"), "Missing argument"),
+    "status without a pool": (("status",), "give either --pool URL or --pool-block NAME"),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize("case", CASES)
+def test_bad_input_is_told_and_nothing_is_contacted(
+    case: str, sample: dict[str, str], tmp_path: Path
+) -> None:
+    args, words = CASES[case]
+    filled = [_fill(arg, sample) for arg in args]
+
+    found = xenpatch(*filled, password="secret-of-the-pool", folder=tmp_path)
+
+    said = " ".join(found.stderr.split())
+    assert (found.returncode, found.stdout) == (2, "")
+    assert words in said
+    assert "Traceback" not in said
+    assert "secret-of-the-pool" not in said
+
+
+def test_without_a_terminal_a_missing_password_is_bad_input(sample: dict[str, str], tmp_path: Path) -> None:
+    found = xenpatch(*(_fill(arg, sample) for arg in PATCH), "--pool", NOBODY, folder=tmp_path)
+
+    assert found.returncode == 2
+    assert "set XENPATCH_PASSWORD" in found.stderr
+
+
+def _fill(arg: str, sample: dict[str, str]) -> str:
+    return sample[arg[1:-1]] if arg.startswith("{") else arg

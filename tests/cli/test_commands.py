@@ -1,0 +1,128 @@
+"""The command line as a person uses it: a process, its output, its exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_API_URL
+
+from simulator import Model, SimulatedPool
+from tests.flows.kit import boots, changes, places
+
+Result = subprocess.CompletedProcess[str]
+
+
+def xenpatch(*args: object, password: str | None = None, folder: Path | None = None) -> Result:
+    """Run a command in another folder, without a terminal."""
+    environment = {name: value for name, value in os.environ.items() if name != "XENPATCH_PASSWORD"}
+    environment |= {"COLUMNS": "200", "PREFECT_API_URL": str(PREFECT_API_URL.value() or "")}
+    if password is not None:
+        environment["XENPATCH_PASSWORD"] = password
+    return subprocess.run(
+        [sys.executable, "-m", "xenpatch", *map(str, args)],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+@pytest.fixture
+def sim(prefect_server: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedPool]:
+    del prefect_server
+    monkeypatch.setenv("XENPATCH_POLL_SECONDS", "0.05")
+    with SimulatedPool(Model(hosts=2, vms=2), speed=600) as pool:
+        yield pool
+
+
+def job(sim: SimulatedPool) -> tuple[object, ...]:
+    return ("--pool", sim.url, "--hotfix", sim.hotfix, "--manifest", sim.manifest)
+
+
+def test_a_hotfix_is_checked_with_every_sum_shown(sim: SimulatedPool) -> None:
+    found = xenpatch("hotfix", "check", sim.hotfix, "--manifest", sim.manifest)
+
+    assert found.returncode == 0
+    assert found.stdout.count("md5") >= 3
+    assert "SAMPLE602X001.xsupdate" in found.stdout
+
+
+def test_a_dry_run_prints_the_whole_plan_and_changes_nothing(sim: SimulatedPool) -> None:
+    before = places(sim)
+
+    found = xenpatch("patch", *job(sim), "--dry-run", password=sim.password)
+
+    assert (found.returncode, found.stderr) == (0, "")
+    for vm, host in before.items():
+        assert vm in found.stdout
+        assert host in found.stdout
+    assert "nothing was changed" in found.stdout
+    assert changes(sim) == []
+
+
+def test_a_pool_is_patched_and_the_status_tells_it(sim: SimulatedPool, tmp_path: Path) -> None:
+    found = xenpatch("patch", *job(sim), "--backup-folder", tmp_path, password=sim.password, folder=tmp_path)
+
+    assert found.returncode == 0, found.stderr
+    assert "fully applied" in found.stdout
+    assert boots(sim) == ["xs1", "xs2"]
+
+    status = xenpatch("status", "--pool", sim.url, password=sim.password)
+
+    assert status.returncode == 0
+    assert status.stdout.count("SAMPLE602X001") == 2
+    assert "No run in progress" in status.stdout
+    assert "Every VM is at home" in status.stdout
+
+
+def test_a_refused_run_exits_with_3_and_lists_the_findings(sim: SimulatedPool) -> None:
+    sim.db.update("pool", next(iter(sim.db.rows("pool"))), ha_enabled=True)
+
+    found = xenpatch("patch", *job(sim), password=sim.password)
+
+    assert found.returncode == 3
+    assert "high availability" in found.stderr
+    assert "Traceback" not in found.stderr
+    assert changes(sim) == []
+
+
+def test_a_wrong_password_exits_with_1_and_is_not_shown(sim: SimulatedPool) -> None:
+    found = xenpatch("status", "--pool", sim.url, password="not-the-one")
+
+    assert found.returncode == 1
+    assert "wrong user or password" in found.stderr
+    assert "not-the-one" not in found.stdout + found.stderr
+
+
+def test_debug_shows_the_traceback(sim: SimulatedPool) -> None:
+    found = xenpatch("status", "--pool", sim.url, "--debug", password="not-the-one")
+
+    assert found.returncode == 1
+    assert "LoginRefused" in found.stderr
+
+
+def test_the_simulator_says_in_one_line_where_it_is_and_ends_when_told(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    command = ["simulate", "--hosts", "2", "--vms", "3", "--port", "0", "--journal", str(journal)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "xenpatch", *command], stdout=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as process:
+        assert process.stdout is not None
+        described = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        assert process.stdout.read() == ""
+    assert set(described) == {
+        "url", "tls_url", "legacy_tls_url", "user", "password", "hosts", "certificate", "known_hosts",
+        "hotfix", "manifest",
+    }  # fmt: skip
+    assert [host["name"] for host in described["hosts"]] == ["xs1", "xs2"]
+    assert journal.exists()
