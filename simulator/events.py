@@ -224,6 +224,7 @@ def heartbeat(world: "World") -> None:
     """Tell all subscribers of the pool that it changed, which it has not, so that dead connections show."""
     with world.db.lock:
         world.subscriptions.add("pool", "mod", world.pool, world.db.get("pool", world.pool))
+        world.db.wake()
 
 
 def _session(call: Call) -> Ref:
