@@ -18,10 +18,10 @@ class Pool(AbstractContextManager[Any], Protocol):
 
 
 def serve(pool: Pool, out: TextIO) -> None:
-    """Open the pool, write its description as one line of JSON when it is ready, close it when told by a signal.
+    """Open the pool, write its description as one line of JSON when it is ready, and serve.
 
-    SIGINT and SIGTERM do. A second one, while it closes, acts as it would without this function. Must run in
-    the main thread.
+    SIGINT and SIGTERM end it. A second one, while it closes, acts as it would without this function. Must run
+    in the main thread.
     """
     with _signals_as_bytes() as told, pool:
         print(json.dumps(pool.describe()), file=out, flush=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from simulator import SimulatedPool
+from simulator import SimulatedPool, dump
 
 Run = Callable[..., Any]
 
@@ -74,6 +74,13 @@ def test_it_watches_a_migration_to_its_end(xen_api: Run, pool: SimulatedPool) ->
     )
     seen = xen_api("migrate", vm=vm["uuid"], host=pool.hosts[2].uuid)
     assert (seen["from"], seen["to"], seen["state"]) == ("xs2", "xs3", "Running")
+
+
+def test_it_downloads_the_database(xen_api: Run, pool: SimulatedPool, tmp_path: Path) -> None:
+    path = tmp_path / "pool.xml"
+    path.write_text(xen_api("backup")["dump"])
+    hosts = dump.load(path).tables["host"].values()
+    assert {row["uuid"] for row in hosts} == {host.uuid for host in pool.hosts}
 
 
 def test_it_gets_the_errors_of_the_release(xen_api: Run, pool: SimulatedPool) -> None:

@@ -68,6 +68,12 @@ const scenarios = {
     return { from, to: moved.$resident_on.name_label, state: moved.power_state, result }
   },
 
+  async backup(client) {
+    const response = await client.getResource('/pool/xmldbdump')
+    const dump = await response.body.text()
+    return { type: response.headers['content-type'], dump }
+  },
+
   async refused(client) {
     const codes = []
     for (const [method, ...params] of given.calls) {
@@ -82,6 +88,6 @@ await client.connect()
 await client.objectsFetched
 // It subscribes to events only now; what the pool sends by itself now and then shows that this is done.
 await new Promise(resolve => client.objects.once('update', resolve))
-console.log(JSON.stringify(await scenarios[process.argv[2]](client)))
+const seen = JSON.stringify(await scenarios[process.argv[2]](client))
 await client.disconnect()
-process.exit(0)
+process.stdout.write(seen + '\n', () => process.exit(0))
