@@ -8,9 +8,14 @@ from prefect.futures import wait
 
 from blocks import Dom0SSH, XenServerPool
 from tasks.maintenance import enter_maintenance, leave_maintenance
-from tasks.migrate import migrate_vm, put_back_into_service, take_out_of_service
+from tasks.migrate import (
+    migrate_vm,
+    plan_departure,
+    plan_return,
+    put_back_into_service,
+    take_out_of_service,
+)
 from tasks.reboot import reboot_host
-from tasks.record import plan_again
 from tasks.runner import workers
 from tasks.verify import note_before, verify_host
 from xenpatch.errors import DrainFailed, LockLost, PoolError, ReturnFailed
@@ -41,7 +46,7 @@ def patch_host(
         enter_maintenance(pool, run, turn)
         rebooted = reboot_host(pool, run, turn, manifest, options.reboot_limit)
         verified = verify_host(pool, ssh, turn, manifest, before)
-    home = bring_home(pool, run, turn, manifest)
+    home = bring_home(pool, run, turn)
     leave_maintenance(pool, run, turn)
     return HostReport(
         host=turn.host,
@@ -56,21 +61,21 @@ def patch_host(
 
 
 def empty(pool: XenServerPool, run: RunId, turn: HostPlan, manifest: Manifest) -> int:
-    """Move the VMs away, by a new plan where the first cannot be kept; put the host back if none works."""
+    """Move the VMs away; a host that cannot be emptied goes back into service with its VMs."""
     take_out_of_service(pool, run, turn)
     try:
-        return move_all(pool, run, turn, manifest, lambda planned: planned.out)
+        return move_all(pool, run, lambda: plan_departure(pool, manifest, turn))
     except DrainFailed:
         put_back_into_service(pool, run, turn)
-        bring_home(pool, run, turn, manifest)
+        bring_home(pool, run, turn)
         leave_maintenance(pool, run, turn)
         raise
 
 
-def bring_home(pool: XenServerPool, run: RunId, turn: HostPlan, manifest: Manifest) -> int:
+def bring_home(pool: XenServerPool, run: RunId, turn: HostPlan) -> int:
     """Move the host's own VMs back to it; raise ReturnFailed with those that are still elsewhere."""
     try:
-        return move_all(pool, run, turn, manifest, lambda planned: planned.back)
+        return move_all(pool, run, lambda: plan_return(pool, turn))
     except DrainFailed as failed:
         raise ReturnFailed(
             f"not every VM got home to {turn.name}: {failed}. All of them run; no further host was touched. "
@@ -78,28 +83,23 @@ def bring_home(pool: XenServerPool, run: RunId, turn: HostPlan, manifest: Manife
         ) from failed
 
 
-def move_all(
-    pool: XenServerPool,
-    run: RunId,
-    turn: HostPlan,
-    manifest: Manifest,
-    phase: Callable[[HostPlan], tuple[Move, ...]],
-) -> int:
-    """Carry out one phase of a turn and return how many VMs were moved.
+def move_all(pool: XenServerPool, run: RunId, plan: Callable[[], tuple[Move, ...]]) -> int:
+    """Carry out the moves that `plan` finds in the pool until it finds none, and return how many VMs moved.
 
-    Moves that fail are planned anew from the pool as it is then; raise DrainFailed when that is of no avail.
+    It looks anew after every round, so that moves that failed are planned again from what is then; raise
+    DrainFailed when that is of no avail.
     """
     moved = 0
     failures: list[str] = []
-    moves = phase(turn)
     for _ in range(ROUNDS):
+        moves = plan()
+        if not moves:
+            return moved
         failures = _move_together(pool, run, moves)
         moved += len(moves) - len(failures)
-        if not failures:
-            return moved
-        planned = plan_again(pool, manifest).host(turn.host)
-        moves = phase(planned) if planned else ()
-    raise DrainFailed("; ".join(failures))
+    if moves := plan():
+        raise DrainFailed("; ".join(failures) or f"{len(moves)} VMs are still to move")
+    return moved
 
 
 def _move_together(pool: XenServerPool, run: RunId, moves: tuple[Move, ...]) -> list[str]:

@@ -4,26 +4,26 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from blocks import XenServerPool
+from tasks.connection import connected
 from tasks.retries import RETRIED
 from tasks.telling import telling
 from xenpatch.plan.model import HostPlan
 from xenpatch.progress import Step
 from xenpatch.record import RunId, assert_ours
 from xenpatch.steps import maintenance
-from xenpatch.xapi.session import open_session
 
 
 @task(task_run_name="maintenance mode of {turn.name}", cache_policy=NO_CACHE, **RETRIED)
 def enter_maintenance(pool: XenServerPool, run: RunId, turn: HostPlan) -> None:
     """Prove the host disabled and empty, and mark it."""
     what = f"{turn.name} in maintenance mode"
-    with telling(Step.MAINTENANCE, what, turn.host) as told, open_session(pool.endpoint()) as session:
+    with telling(Step.MAINTENANCE, what, turn.host) as told, connected(pool) as session:
         told.done(maintenance.enter(session, run, turn.host))
 
 
 @task(task_run_name="end maintenance mode of {turn.name}", cache_policy=NO_CACHE, **RETRIED)
 def leave_maintenance(pool: XenServerPool, run: RunId, turn: HostPlan) -> None:
     """Remove the marks, now that the VMs are at home."""
-    with open_session(pool.endpoint()) as session:
+    with connected(pool) as session:
         assert_ours(session, run)
         maintenance.leave(session, turn.host)

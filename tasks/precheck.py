@@ -5,6 +5,7 @@ from prefect.cache_policies import NO_CACHE
 
 from blocks import Dom0SSH, XenServerPool
 from tasks import artifacts
+from tasks.connection import connected
 from tasks.telling import telling
 from xenpatch.errors import PrecheckRefused
 from xenpatch.hotfix.intake import Hotfix
@@ -35,7 +36,7 @@ def precheck(
     pool: XenServerPool, run: RunId, hotfix: Hotfix, ssh: Dom0SSH | None, *, uploaded: bool
 ) -> tuple[Finding, ...]:
     """Everything again, and each host's own precheck; a refusal takes our upload off the pool again."""
-    with telling(Step.PRECHECK, "precheck every host") as told, open_session(pool.endpoint()) as session:
+    with telling(Step.PRECHECK, "precheck every host") as told, connected(pool) as session:
         picture = ask_hosts(session, hotfix, look(session, run, hotfix, ssh.access(pool) if ssh else None))
         try:
             findings = _refuse_with_report(picture)

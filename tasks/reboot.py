@@ -4,6 +4,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from blocks import XenServerPool
+from tasks.connection import connected
 from tasks.retries import RETRIED
 from tasks.telling import telling
 from xenpatch.hotfix.manifest import Manifest
@@ -11,7 +12,6 @@ from xenpatch.plan.model import HostPlan
 from xenpatch.progress import Condition, HostState, Step, publish
 from xenpatch.record import RunId
 from xenpatch.steps.reboot import Rebooted, reboot
-from xenpatch.xapi.session import open_session
 
 
 @task(task_run_name="reboot {turn.name}", cache_policy=NO_CACHE, **RETRIED)
@@ -21,7 +21,7 @@ def reboot_host(
     """Have the host booted since the hotfix was applied; never a second time."""
     with telling(Step.REBOOT, f"reboot {turn.name}", turn.host) as told:
         publish(HostState(turn.host, turn.name, Condition.DOWN))
-        with open_session(pool.endpoint()) as session:
+        with connected(pool) as session:
             booted = reboot(session, run, turn.host, manifest.uuid, limit)
         publish(HostState(turn.host, turn.name, Condition.IN_SERVICE))
         told.done(f"boot time {booted.before:.0f} before, {booted.after:.0f} now")

@@ -7,6 +7,8 @@ from prefect.cache_policies import NO_CACHE
 
 from blocks import XenServerPool
 from tasks import artifacts
+from tasks.connection import connected
+from tasks.retries import RETRIED
 from tasks.telling import telling
 from xenpatch import record
 from xenpatch.hotfix.manifest import Manifest
@@ -15,23 +17,22 @@ from xenpatch.prechecks.picture import Picture
 from xenpatch.progress import Planned, Step, publish
 from xenpatch.record import RunId
 from xenpatch.steps import backup, lifecycle
-from xenpatch.xapi.session import open_session
 from xenpatch.xapi.survey import read_inventory
 
 
 @task(task_run_name="back up the pool database", cache_policy=NO_CACHE)
 def back_up(pool: XenServerPool, folder: Path | None) -> Path:
     """Save the database; it holds secrets."""
-    with telling(Step.BACKUP, "back up the pool database") as told, open_session(pool.endpoint()) as session:
+    with telling(Step.BACKUP, "back up the pool database") as told, connected(pool) as session:
         path = backup.back_up(session, read_inventory(session), folder or backup.default_folder())
         told.done(f"{path} (it holds secrets; readable by its owner alone)")
     return path
 
 
-@task(task_run_name="write the run record", cache_policy=NO_CACHE)
+@task(task_run_name="write the run record", cache_policy=NO_CACHE, **RETRIED)
 def begin(pool: XenServerPool, run: RunId, picture: Picture) -> Plan:
     """Claim the pool and fix the plan."""
-    with telling(Step.RECORD, "write the run record") as told, open_session(pool.endpoint()) as session:
+    with telling(Step.RECORD, "write the run record") as told, connected(pool) as session:
         plan = lifecycle.begin(session, run, picture)
         told.done(f"run {run}")
     publish(Planned(plan))
@@ -39,20 +40,10 @@ def begin(pool: XenServerPool, run: RunId, picture: Picture) -> Plan:
     return plan
 
 
-@task(task_run_name="plan again", cache_policy=NO_CACHE)
-def plan_again(pool: XenServerPool, manifest: Manifest) -> Plan:
-    """A plan for what is left, as the pool is not as it was when the last one was made."""
-    with open_session(pool.endpoint()) as session:
-        plan = lifecycle.plan_rest(session, manifest)
-    publish(Planned(plan))
-    artifacts.plan(plan)
-    return plan
-
-
-@task(task_run_name="prove that {manifest.name} is fully applied", cache_policy=NO_CACHE)
+@task(task_run_name="prove that {manifest.name} is fully applied", cache_policy=NO_CACHE, **RETRIED)
 def finish(pool: XenServerPool, run: RunId, manifest: Manifest) -> tuple[str, ...]:
     """Prove the end, remove the run record, and return the names of the pool's hosts."""
-    with telling(Step.REPORT, "fully applied") as told, open_session(pool.endpoint()) as session:
+    with telling(Step.REPORT, "fully applied") as told, connected(pool) as session:
         hosts = lifecycle.end(session, run, manifest).hosts
         told.done(f"{manifest.name} is fully applied: {', '.join(host.name for host in hosts)}")
     return tuple(host.name for host in hosts)
@@ -60,5 +51,5 @@ def finish(pool: XenServerPool, run: RunId, manifest: Manifest) -> tuple[str, ..
 
 def give_up(pool: XenServerPool, run: RunId, reason: str) -> None:
     """Leave the record with the mark that this run acts no more, so that another may continue it."""
-    with open_session(pool.endpoint()) as session:
+    with connected(pool) as session:
         record.mark_stopped(session, run, reason)

@@ -4,12 +4,12 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from blocks import XenServerPool
+from tasks.connection import connected
 from tasks.retries import RETRIED
 from tasks.telling import telling
 from xenpatch.hotfix.intake import Hotfix
 from xenpatch.progress import Step
 from xenpatch.updates.mechanism import mechanism_for
-from xenpatch.xapi.session import open_session
 from xenpatch.xapi.survey import read_inventory
 
 
@@ -19,7 +19,7 @@ def upload(pool: XenServerPool, hotfix: Hotfix) -> bool:
     size = hotfix.update_size
     with (
         telling(Step.UPLOAD, f"upload {hotfix.manifest.name}") as told,
-        open_session(pool.endpoint()) as session,
+        connected(pool) as session,
     ):
         mechanism = mechanism_for(read_inventory(session))
         uploaded = mechanism.bring(session, hotfix, lambda sent: told.bytes_done(sent, size))

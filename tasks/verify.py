@@ -5,29 +5,30 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from blocks import Dom0SSH, XenServerPool
+from tasks.connection import connected
+from tasks.retries import RETRIED
 from tasks.telling import telling
 from xenpatch.hotfix.manifest import Manifest
 from xenpatch.plan.model import HostPlan
 from xenpatch.progress import Condition, HostState, Step, publish
 from xenpatch.steps.verify import Baseline, Verified, baseline, verify
-from xenpatch.xapi.session import open_session
 
 
-@task(task_run_name="note what {turn.name} is like before", cache_policy=NO_CACHE)
+@task(task_run_name="note what {turn.name} is like before", cache_policy=NO_CACHE, **RETRIED)
 def note_before(pool: XenServerPool, ssh: Dom0SSH | None, turn: HostPlan) -> Baseline:
     """What the host will be compared with after its reboot."""
-    with open_session(pool.endpoint()) as session:
+    with connected(pool) as session:
         return baseline(session, turn.host, ssh.access(pool) if ssh else None)
 
 
-@task(task_run_name="verify {turn.name}", cache_policy=NO_CACHE)
+@task(task_run_name="verify {turn.name}", cache_policy=NO_CACHE, **RETRIED)
 def verify_host(
     pool: XenServerPool, ssh: Dom0SSH | None, turn: HostPlan, manifest: Manifest, before: Baseline
 ) -> Verified:
     """Look at everything that patching means; raise VerificationFailed with all that is wrong."""
     with (
         telling(Step.VERIFY, f"verify {turn.name}", turn.host) as told,
-        open_session(pool.endpoint()) as session,
+        connected(pool) as session,
     ):
         verified = verify(session, turn.host, manifest, before, ssh.access(pool) if ssh else None)
         told.done(", ".join(verified.proved))

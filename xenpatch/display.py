@@ -71,7 +71,7 @@ def status(console: Console, pool: Inventory) -> None:
     console.print(_run_line(pool), highlight=False, soft_wrap=True)
     strays = away(pool)
     for vm, home in strays:
-        console.print(f"{escape(vm)} is away from home, which is {escape(home)}", highlight=False)
+        console.print(f"{escape(vm.name)} is away from home, which is {escape(home.name)}", highlight=False)
     if not strays:
         console.print("Every VM is at home.", highlight=False)
 

@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 from xenpatch import record
 from xenpatch.errors import DrainFailed, VerificationFailed
 from xenpatch.hotfix.manifest import Manifest
-from xenpatch.plan.model import NoRoom, Plan
+from xenpatch.plan.model import Move, NoRoom, Plan
 from xenpatch.prechecks.picture import Picture, hosts_to_do, make_plan, read_obstacles
 from xenpatch.record import RunId, RunRecord
 from xenpatch.steps import maintenance
-from xenpatch.xapi.inventory import Inventory
+from xenpatch.xapi.inventory import Host, Inventory, Vm
 from xenpatch.xapi.objects import host_ref
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import read_inventory
+from xenpatch.xapi.types import HostUuid
 
 
 def begin(session: Session, run: RunId, picture: Picture) -> Plan:
@@ -58,7 +59,7 @@ def end(session: Session, run: RunId, manifest: Manifest) -> Inventory:
         for host in map(pool.host, hosts_to_do(pool, manifest))
     ]
     wrong += [f"{host.name} is not in service" for host in pool.hosts if not (host.enabled and host.live)]
-    wrong += [f"{vm} is not at home on {home}" for vm, home in away(pool)]
+    wrong += [f"{vm.name} is not at home on {home.name}" for vm, home in away(pool)]
     if wrong:
         raise VerificationFailed(f"{pool.name} is not as it should be at the end: {'; '.join(wrong)}")
     for host in pool.hosts:
@@ -67,14 +68,26 @@ def end(session: Session, run: RunId, manifest: Manifest) -> Inventory:
     return read_inventory(session)
 
 
-def away(pool: Inventory) -> list[tuple[str, str]]:
-    """VMs that run, but not on the host that a run wrote down as their home: names of VM and home."""
+def away(pool: Inventory) -> list[tuple[Vm, Host]]:
+    """VMs that run, but not on the host that a run wrote down as their home, each with that host."""
     homes = record.homes(pool)
     return [
-        (vm.name, pool.host(homes[vm.uuid]).name)
+        (vm, pool.host(homes[vm.uuid]))
         for vm in pool.vms
         if vm.resident_on is not None and homes.get(vm.uuid, vm.resident_on) != vm.resident_on
     ]
+
+
+def homecoming(pool: Inventory, host: HostUuid) -> tuple[Move, ...]:
+    """The moves that bring the VMs home that belong on the host, the largest first."""
+    free = pool.host(host).memory_capacity - sum(vm.memory for vm in pool.residents(host))
+    moves = []
+    for vm, home in sorted(away(pool), key=lambda pair: (-pair[0].memory, pair[0].name)):
+        if home.uuid == host and vm.resident_on is not None:
+            free -= vm.memory
+            src = pool.host(vm.resident_on)
+            moves.append(Move(vm.uuid, vm.name, src.uuid, src.name, host, home.name, vm.memory, free))
+    return tuple(moves)
 
 
 def _write_homes(session: Session, pool: Inventory) -> None:

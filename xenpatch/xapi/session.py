@@ -191,10 +191,26 @@ def _value(method: str, answer: Any) -> Any:
 
 
 @contextmanager
-def open_session(endpoint: Endpoint, limits: Limits | None = None) -> Iterator[Session]:
-    """A logged-in session, logged out at the end."""
-    session = Session(endpoint, limits)
-    session.login()
+def open_session(endpoint: Endpoint, *, patience: float = 0.0) -> Iterator[Session]:
+    """A logged-in session, logged out at the end.
+
+    A pool that does not answer is waited for `patience` seconds; 0 is for the first contact, where a wrong
+    address should show at once.
+    """
+    session = Session(endpoint)
+
+    def log_in() -> Session | NotYet:
+        try:
+            session.login()
+        except Untrusted:
+            raise
+        except Unreachable as lost:
+            if not patience:
+                raise
+            return NotYet(str(lost))
+        return session
+
+    wait_for("the pool to answer", log_in, patience)
     try:
         yield session
     finally:
