@@ -1,0 +1,14 @@
+"""A session for a task."""
+
+from contextlib import AbstractContextManager
+
+from blocks import XenServerPool
+from xenpatch.xapi.session import Session, open_session
+
+PATIENCE = 600.0
+"""Seconds that a task waits for a pool that answered before: its master may be restarting."""
+
+
+def connected(pool: XenServerPool) -> AbstractContextManager[Session]:
+    """A session with a pool that the run has talked to already."""
+    return open_session(pool.endpoint(), patience=PATIENCE)
