@@ -83,7 +83,7 @@ def to_text(data_type: Type, value: Any) -> str:
         case "bool":
             return "true" if value else "false"
         case "float":
-            return ocaml_float(value)
+            return f"{value:.18g}"
         case "set":
             return sexpr.render_set([to_text(data_type.inner, item) for item in value])
         case "map":
