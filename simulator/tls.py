@@ -17,6 +17,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _VALID: Final = timedelta(days=3650)
 _LEGACY_CIPHERS: Final = "AES256-SHA:AES128-SHA:@SECLEVEL=0"
+_MODERN_NAME: Final = "simulated XenServer pool"
+"""Not an address, as the legacy one's: OpenSSL tells the certificates of a bundle apart by their subjects."""
 _SHA256_WITH_RSA: Final = bytes.fromhex("2a864886f70d01010b")
 _SHA1_WITH_RSA: Final = bytes.fromhex("2a864886f70d010105")
 
@@ -87,8 +89,8 @@ def _key(path: Path, bits: int) -> rsa.RSAPrivateKey:
     return key
 
 
-def _named(address: str) -> x509.CertificateBuilder:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
+def _named(common_name: str) -> x509.CertificateBuilder:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder(issuer_name=name, subject_name=name)
@@ -108,7 +110,7 @@ def _modern(addresses: Sequence[str], key: rsa.RSAPublicKey) -> x509.Certificate
         (x509.SubjectKeyIdentifier.from_public_key(key), False),
         (x509.AuthorityKeyIdentifier.from_issuer_public_key(key), False),
     ]
-    builder = _named(addresses[0]).public_key(key)
+    builder = _named(_MODERN_NAME).public_key(key)
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
     return builder

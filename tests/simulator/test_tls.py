@@ -22,7 +22,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 def legacy_client(files: Certificates) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(files.legacy_cert))
+    context = ssl.create_default_context(cafile=str(files.bundle))
     context.check_hostname = False
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     with warnings.catch_warnings():
