@@ -14,6 +14,14 @@ _NAMESPACE: Final = uuid.UUID("0f4e7f5e-34f5-44c8-9d3b-0c0a0d6a7c11")
 _FREE_KIB: Final = 1_818_736
 """What a fresh XenServer 6.0.2 leaves free on its root file system."""
 
+SHIPPED: Final = (
+    "openssl-0.9.8e-12.el5.i386",
+    "vncterm-6.0.2-245.i686",
+    "xen-device-model-6.0.2-31.7486.i686",
+    "xen-hypervisor-4.1.2-3.i686",
+)
+"""Packages that hotfixes renew, as a host has them before any; the releases are made up, and older."""
+
 
 @dataclass(frozen=True)
 class ControlDomain:

@@ -25,7 +25,7 @@ from simulator import (
     vm_operations,
 )
 from simulator.clock import Clock
-from simulator.control_domain import ControlDomain
+from simulator.control_domain import SHIPPED, ControlDomain
 from simulator.database import Database
 from simulator.faults import FaultRule, Faults
 from simulator.hotfix import make_sample
@@ -184,7 +184,7 @@ class SimulatedPool:
         names = {ref: row["name__label"] for ref, row in self.db.rows("host").items()}
         master = self.world.master
         for number, ref in enumerate(sorted(names, key=lambda ref: (ref != master, names[ref], ref)), 1):
-            self.world.hosts[ref] = HostRuntime(ref, f"127.0.0.{number}")
+            self.world.hosts[ref] = HostRuntime(ref, f"127.0.0.{number}", packages=list(SHIPPED))
             self.db.update("host", ref, address=f"127.0.0.{number}")
         self.db.forget_volatile()
         for ref in names:

@@ -90,12 +90,11 @@ def test_a_reboot_cuts_ssh_off_and_gives_a_new_boot_id(
     assert answer(pool, 1, BOOT_ID) != before
 
 
-def test_the_packages_of_the_sample_hotfix_are_not_installed_before_it_is(pool: SimulatedPool) -> None:
+def test_the_packages_of_the_sample_hotfix_are_installed_in_an_older_release(pool: SimulatedPool) -> None:
     (update,) = Path(pool.hotfix).parent.glob("*.xsupdate")
     packages = read_update(update, []).packages
-    query = r"rpm -q --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\n' " + " ".join(
-        package.rsplit("-", 2)[0] for package in packages
-    )
-    installed = answer(pool, 0, query).split("\n")
-    assert len(installed) >= len(packages)
+    names = [package.rsplit("-", 2)[0] for package in packages]
+    query = r"rpm -q --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\n' " + " ".join(names)
+    installed = answer(pool, 0, query).splitlines()
+    assert [package.rsplit("-", 2)[0] for package in installed] == names
     assert not set(installed) & set(packages)
