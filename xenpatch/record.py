@@ -6,6 +6,7 @@
 | xenpatch-stopped-<run>       | pool | why that run ended before its end; it will act no more        |
 | xenpatch-taken-<run>         | pool | the run that took over from it; the first add wins again      |
 | xenpatch-home                | host | uuids of the VMs whose home it is, comma-separated            |
+| xenpatch-reboot              | host | the boot time in which it was told to reboot                  |
 
 `pool.add_to_other_config` fails with MAP_DUPLICATE_KEY when the key exists (XenAPI), from whatever
 machine it comes: two runs on one pool are impossible.
@@ -31,6 +32,8 @@ KEY = "xenpatch"
 STOPPED = "xenpatch-stopped-"
 TAKEN = "xenpatch-taken-"
 HOME = "xenpatch-home"
+OURS = "xenpatch"
+"""Every key of ours begins so."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from xenpatch.errors import DrainFailed, PoolError
-from xenpatch.record import HOME, RunId, add_once, assert_ours
+from xenpatch.record import OURS, RunId, add_once, assert_ours
 from xenpatch.steps.drain import MIGRATED
 from xenpatch.waiting import NotYet, wait_for
 from xenpatch.xapi.objects import host_ref
@@ -44,8 +44,8 @@ def leave(session: Session, host: HostUuid) -> None:
     """Remove what marks the host as out of service, after its VMs are back; safe to call again."""
     ref = host_ref(session, host)
     present = session.read("host.get_other_config", ref)
-    for key in (*KEYS, HOME):
-        if key in present:
+    for key in present:
+        if key in KEYS or key.startswith(OURS):
             session.call("host.remove_from_other_config", ref, key)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from xenpatch.errors import PoolError, RebootFailed, ReplyLost, WaitTimeout, XapiFailure
+from xenpatch.errors import PoolError, RebootFailed, ReplyLost, Unreachable, WaitTimeout, XapiFailure
 from xenpatch.hotfix.manifest import HotfixUuid
-from xenpatch.record import RunId, assert_ours
+from xenpatch.record import RunId, add_once, assert_ours
 from xenpatch.steps.maintenance import prove_empty, put_into_service
 from xenpatch.waiting import NotYet, Pace, wait_for
 from xenpatch.xapi.inventory import Host
@@ -16,9 +16,13 @@ from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import moment, read_inventory
 from xenpatch.xapi.types import HostUuid, SrUuid
 
+TOLD = "xenpatch-reboot"
+"""Key in a host's other_config: the boot time (epoch seconds) in which it was told to reboot."""
+
 BOOT_LIMIT = 1800.0
 STORAGE_LIMIT = 300.0
 ENABLED_LIMIT = 180.0
+_GOING_DOWN = ("shutdown", "reboot")  # 6.x shows a reboot under way as "shutdown"
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,8 @@ def reboot(
 ) -> Rebooted:
     """Have the host rebooted since the hotfix was applied to it, and wait until it is back in service.
 
-    Safe to call again: a host whose boot is newer than the hotfix is not rebooted once more, one that is on
-    its way down or up is waited for. Raises DrainFailed when it is not empty, RebootFailed when it does not
+    Safe to call again: a host whose boot is newer than the hotfix is not rebooted once more, one that was
+    told to reboot before is waited for. Raises DrainFailed when it is not empty, RebootFailed when it does not
     come back within `limit` seconds.
     """
     here = read_inventory(session).host(host)
@@ -47,7 +51,7 @@ def reboot(
         _await_service(session, here, here.attached_srs)
         return Rebooted(here.boot_time, here.boot_time)
     down_at = None
-    if here.live and not _going_down(session, host):
+    if here.live and not _was_told(session, here):
         assert_ours(session, run)
         prove_empty(session, host)
         down_at = _server_time(session)
@@ -58,7 +62,9 @@ def reboot(
 
 
 def _tell(session: Session, here: Host) -> None:
-    """Send the reboot; when the answer is lost, look for a sign of it before sending once more."""
+    """Write down that the host is told to reboot now, and tell it; only a host that shows no sign twice."""
+    session.call("host.remove_from_other_config", here.ref, TOLD)
+    add_once(session, "host", here.ref, TOLD, f"{here.boot_time:.0f}")
     try:
         session.call("host.reboot", here.ref)
     except ReplyLost:
@@ -68,22 +74,35 @@ def _tell(session: Session, here: Host) -> None:
         raise RebootFailed(f"{here.name} refused to reboot: {refused}. It is empty and disabled.") from None
 
 
+def _was_told(session: Session, here: Host) -> bool:
+    """Whether a reboot was begun in this boot of the host already, by this run or the one before."""
+    return here.other_config.get(TOLD) == f"{here.boot_time:.0f}" and _shows_sign(session, here)
+
+
 def _shows_sign(session: Session, here: Host) -> bool:
+    """Whether the host is going down, is down, or has been.
+
+    The master's silence is a sign, and so is a new session there. After its boot the master answers before
+    it has written its new boot time, so a missing sign must be missing for a while.
+    """
+    is_master = read_inventory(session).master == here.uuid
+    ref_before = session.ref
+
     def look() -> bool | NotYet:
-        now = read_inventory(session).host(here.uuid)
-        gone = not now.live or now.boot_time != here.boot_time or _going_down(session, here.uuid)
-        return True if gone else NotYet(f"{here.name} is still up")
+        try:
+            record = session.call("host.get_record", host_ref(session, here.uuid))
+        except (Unreachable, ReplyLost):
+            return is_master or NotYet("the master does not answer")
+        booted = record["other_config"].get("boot_time", "") != here.other_config.get("boot_time", "")
+        going = any(operation in _GOING_DOWN for operation in record["current_operations"].values())
+        gone = not read_inventory(session).host(here.uuid).live
+        restarted = is_master and session.ref != ref_before
+        return True if booted or going or gone or restarted else NotYet(f"{here.name} is still up")
 
     try:
-        return wait_for(f"{here.name} to go down", look, Pace.from_environment().grace)
+        return wait_for(f"{here.name} to go down", look, 9 * Pace.from_environment().grace)
     except WaitTimeout:
         return False
-
-
-def _going_down(session: Session, host: HostUuid) -> bool:
-    """Whether a reboot is under way; 6.x shows it as the operation "shutdown"."""
-    operations = session.read("host.get_current_operations", host_ref(session, host)).values()
-    return any(operation in ("shutdown", "reboot") for operation in operations)
 
 
 def _await_boot(session: Session, here: Host, limit: float) -> float:
