@@ -9,9 +9,10 @@ from tasks.connection import connected
 from tasks.telling import telling
 from xenpatch.errors import PrecheckRefused
 from xenpatch.hotfix.intake import Hotfix
+from xenpatch.plan.model import Plan
 from xenpatch.prechecks.finding import Finding
 from xenpatch.prechecks.picture import Picture
-from xenpatch.progress import Condition, HostState, Step, publish
+from xenpatch.progress import Condition, HostState, Planned, Step, publish
 from xenpatch.record import RunId
 from xenpatch.steps.precheck import ask_hosts, look, refuse_if_blocked
 from xenpatch.updates.mechanism import mechanism_for
@@ -26,6 +27,8 @@ def look_at_pool(pool: XenServerPool, run: RunId, hotfix: Hotfix, ssh: Dom0SSH |
         picture = look(session, run, hotfix, ssh.access(pool) if ssh else None)
         for host in picture.pool.hosts:
             publish(HostState(host.uuid, host.name, _condition(picture, host)))
+        if isinstance(picture.plan, Plan):
+            publish(Planned(picture.plan))
         _refuse_with_report(picture)
         told.done(f"{len(picture.pool.hosts)} hosts, {len(picture.todo)} to patch or reboot")
     return picture

@@ -166,6 +166,8 @@ def patch(console: Console, access: Access, shell: Shell, job: Job) -> RunReport
     options = PatchOptions(
         moves_per_host=job.moves_per_host, reboot_limit=job.reboot_limit, backup_folder=job.backup_folder
     )
+    if "PREFECT_API_URL" not in os.environ:
+        console.print("Prefect starts a server of its own for this run; that takes some seconds.")
     with show(console, at_once=job.moves_per_host):
         return patch_pool(pool, job.hotfix.absolute(), job.manifest, ssh, options)
 

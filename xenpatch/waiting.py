@@ -45,13 +45,13 @@ class Pace:
         return min(pause * self.growth, self.longest)
 
 
-def wait_for(what: str, look: Callable[[], T | NotYet], limit: float, *, pace: Pace | None = None) -> T:
+def wait_for(what: str, look: Callable[[], T | NotYet], limit: float, *, tell: bool = True) -> T:
     """Look again and again until `look` gives more than a NotYet, and return that.
 
     ``limit`` is in seconds; after it WaitTimeout says what was awaited and what was seen last. Errors that
-    `look` raises are not caught.
+    `look` raises are not caught. ``tell`` is False for what shows its progress otherwise.
     """
-    pace = pace or Pace.from_environment()
+    pace = Pace.from_environment()
     began = time.monotonic()
     pause = pace.first
     try:
@@ -59,9 +59,11 @@ def wait_for(what: str, look: Callable[[], T | NotYet], limit: float, *, pace: P
             waited = time.monotonic() - began
             if waited >= limit:
                 raise WaitTimeout(what, limit, found.seen)
-            publish(Waiting(what=what, seen=found.seen, waited=waited, limit=limit))
+            if tell:
+                publish(Waiting(what=what, seen=found.seen, waited=waited, limit=limit))
             time.sleep(min(pause, limit - waited))
             pause = pace.after(pause)
         return found
     finally:
-        publish(Waited(what))
+        if tell:
+            publish(Waited(what))

@@ -43,8 +43,8 @@ def reboot(
     """Have the host rebooted since the hotfix was applied to it, and wait until it is back in service.
 
     Safe to call again: a host whose boot is newer than the hotfix is not rebooted once more, one that was
-    told to reboot before is waited for. Raises DrainFailed when it is not empty, RebootFailed when it does not
-    come back within `limit` seconds.
+    told to reboot before is waited for. Raises DrainFailed when it is not empty, RebootFailed when it does
+    not come back within `limit` seconds.
     """
     here = read_inventory(session).host(host)
     if not here.reboot_pending(hotfix):

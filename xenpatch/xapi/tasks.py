@@ -88,7 +88,7 @@ def finish(
             raise
         return _outcome(record, method, on_progress)
 
-    result = wait_for(what, look, limit)
+    result = wait_for(what, look, limit, tell=on_progress is None)
     destroy(session, task)
     return result
 
