@@ -36,7 +36,7 @@ class Clock:
         self._changed = threading.Condition()
         self._timers: list[Timer] = []
         self._numbers = itertools.count()
-        self._waiting: set[threading.Condition] = set()
+        self._waits: dict[int, tuple[threading.Condition, Callable[[], bool]]] = {}
         self._thread: threading.Thread | None = None
         self._stopped = False
 
@@ -65,7 +65,7 @@ class Clock:
         """
         timer = self.after(seconds, self._waker(condition))
         with self._changed:
-            self._waiting.add(condition)
+            self._waits[timer.number] = condition, predicate
         try:
             while not predicate():
                 if self._stopped:
@@ -77,7 +77,7 @@ class Clock:
         finally:
             timer.cancel()
             with self._changed:
-                self._waiting.discard(condition)
+                del self._waits[timer.number]
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -89,8 +89,8 @@ class Clock:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-            waiting = list(self._waiting)
-        for condition in waiting:
+            waits = list(self._waits.values())
+        for condition, _ in waits:
             with condition:
                 condition.notify_all()
         if self._thread:
@@ -205,6 +205,24 @@ class ManualClock(Clock):
             self._rested.notify_all()
 
     def _settle(self) -> None:
-        with self._rested:
-            if not self._rested.wait_for(lambda: not self._at_work, timeout=5):
+        """Wait until all work has come to rest, and nobody is about to wake because of it."""
+        patience = time.monotonic() + 5
+        while self._somebody_works() or self._somebody_wakes():
+            if time.monotonic() > patience:
                 raise RuntimeError("the clock was advanced while a call was still at work")
+            with self._rested:
+                self._rested.wait(0.001)
+
+    def _somebody_works(self) -> bool:
+        with self._rested:
+            return bool(self._at_work)
+
+    def _somebody_wakes(self) -> bool:
+        with self._changed:
+            waits = list(self._waits.values())
+        return any(_holds(condition, predicate) for condition, predicate in waits)
+
+
+def _holds(condition: threading.Condition, predicate: Callable[[], bool]) -> bool:
+    with condition:
+        return predicate()

@@ -189,7 +189,9 @@ def test_a_record_has_every_public_field_and_no_internal_one(pool: SimulatedPool
 
     answer = ET.fromstring(raw.call(pool, "VM.get_record", value(session), value(vm)))
 
-    names = [name.text for name in answer.findall("params/param/value/struct/member/value/struct/member/name")]
+    names = [
+        name.text for name in answer.findall("params/param/value/struct/member/value/struct/member/name")
+    ]
     assert names[:4] == ["uuid", "allowed_operations", "current_operations", "power_state"]
     assert len(names) == 74
     assert "name_label" in names
