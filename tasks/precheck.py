@@ -47,6 +47,7 @@ def precheck(
             if uploaded:
                 mechanism_for(picture.pool).remove(session, hotfix.manifest)
             raise
+        artifacts.findings(findings)
         told.done(f"{len(findings)} findings, none blocks")
     return findings
 
@@ -59,9 +60,7 @@ def _condition(picture: Picture, host: Host) -> Condition:
 
 def _refuse_with_report(picture: Picture) -> tuple[Finding, ...]:
     try:
-        findings = refuse_if_blocked(picture)
+        return refuse_if_blocked(picture)
     except PrecheckRefused as refused:
         artifacts.findings(refused.findings)
         raise
-    artifacts.findings(findings)
-    return findings

@@ -8,7 +8,7 @@ from xenpatch.prechecks.picture import Picture
 
 def accepted(picture: Picture) -> Iterator[Finding]:
     """Each host that lacks the hotfix has run its own precheck and agrees (``pool_patch.precheck``)."""
-    if picture.verdicts is None:
+    if picture.verdicts is None and picture.todo:
         yield Finding(
             Severity.INFORMS,
             "hotfix",
@@ -16,8 +16,7 @@ def accepted(picture: Picture) -> Iterator[Finding]:
             f"{picture.manifest.name}'s own precheck has not been run on the hosts: it needs the upload, and "
             "nothing was uploaded",
         )
-        return
-    for uuid, verdict in picture.verdicts.items():
+    for uuid, verdict in (picture.verdicts or {}).items():
         if verdict.code is not None:
             yield Finding(
                 Severity.BLOCKS, "hotfix", picture.pool.host(uuid).name, verdict.message, "see the article"
