@@ -29,9 +29,8 @@ def main() -> int:
     os.environ.setdefault("PREFECT_HOME", str((_HOME / "prefect").absolute()))
     with tempfile.TemporaryDirectory() as folder, _simulated(Path(folder) / "journal") as pool:
         names = ", ".join(host["name"] for host in pool["hosts"])
-        console.print(
-            f"A simulated XenServer 6.0.2 pool ({names}) runs at {pool['url']}, {_SPEED} times as fast."
-        )
+        told = f"A simulated XenServer 6.0.2 pool ({names}) runs {_SPEED} times as fast as the clock."
+        console.print(told, highlight=False)
         os.environ["XENPATCH_PASSWORD"] = pool["password"]
         os.environ.setdefault("XENPATCH_POLL_SECONDS", "0.5")
         access = commands.Access(pool["url"], None, pool["user"], None, None, legacy=False)
