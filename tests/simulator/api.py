@@ -70,13 +70,13 @@ def failure(call: Any, *args: Any) -> list[str]:
 
 def url_of(pool: SimulatedPool, name: str) -> str:
     """Return the plain HTTP address of one host."""
-    address, port = _http(pool, name)
+    address, port = http_address(pool, name)
     return f"http://{address}:{port}"
 
 
 def listens(pool: SimulatedPool, name: str, offset: int = 0) -> bool:
     """Tell whether a host accepts connections, on its HTTP port or one so much above (3 is ssh)."""
-    address, port = _http(pool, name)
+    address, port = http_address(pool, name)
     try:
         socket.create_connection((address, port + offset), timeout=2).close()
     except ConnectionRefusedError:
@@ -84,6 +84,6 @@ def listens(pool: SimulatedPool, name: str, offset: int = 0) -> bool:
     return True
 
 
-def _http(pool: SimulatedPool, name: str) -> tuple[str, int]:
+def http_address(pool: SimulatedPool, name: str) -> tuple[str, int]:
     (host,) = (each for each in pool.hosts if each.name == name)
     return host.address, host.ssh_port - 3

@@ -11,7 +11,7 @@ import pytest
 
 from simulator import Fault, FaultRule, KnownHotfix, ManualClock, SimulatedPool
 from simulator.hotfix import SampleHotfix, make_sample
-from tests.simulator.api import Api, failure, url_of
+from tests.simulator.api import Api, failure
 from tests.simulator.uploads import connect, head, put, upload
 
 
@@ -130,31 +130,24 @@ def test_a_cleaned_hotfix_takes_the_file_again_under_its_old_reference(
     assert api.pool_patch.get_all() == [patch]
 
 
-def test_a_slave_refuses_and_leaves_the_task_alone(
-    pool: SimulatedPool, api: Api, sample: SampleHotfix
-) -> None:
+def test_a_slave_refuses_and_leaves_the_task_alone(pool: SimulatedPool, api: Api) -> None:
     task = api.task.create("upload", "")
-    query = f"session_id={api.session._session}&task_id={task}"
-    request = urllib.request.Request(
-        f"{url_of(pool, 'xs2')}/pool_patch_upload?{query}", sample.update.read_bytes(), method="PUT"
-    )
+    with connect(pool, "xs2") as connection:
+        connection.sendall(head(api, "HTTP/1.0", task))
 
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
 
-    assert caught.value.code == 500
+    assert answer.startswith(b"HTTP/1.0 500 ")
     assert api.task.get_status(task) == "pending"
 
 
-def test_without_a_session_nothing_is_taken(pool: SimulatedPool, api: Api, sample: SampleHotfix) -> None:
-    request = urllib.request.Request(
-        f"{pool.url}/pool_patch_upload?session_id=OpaqueRef:none", sample.update.read_bytes(), method="PUT"
-    )
+def test_without_a_session_nothing_is_taken(pool: SimulatedPool, api: Api) -> None:
+    with connect(pool) as connection:
+        connection.sendall(b"PUT /pool_patch_upload?session_id=OpaqueRef:none HTTP/1.0\r\n\r\n")
 
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
 
-    assert caught.value.code == 401
+    assert answer.startswith(b"HTTP/1.0 401 ")
     assert api.pool_patch.get_all() == []
 
 

@@ -4,7 +4,7 @@ import socket
 from pathlib import Path
 
 from simulator import SimulatedPool
-from tests.simulator.api import Api
+from tests.simulator.api import Api, http_address
 
 
 def put(pool: SimulatedPool, api: Api, body: bytes, *, length: int | None = None, task: str = "") -> bytes:
@@ -16,8 +16,8 @@ def put(pool: SimulatedPool, api: Api, body: bytes, *, length: int | None = None
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
-def connect(pool: SimulatedPool) -> socket.socket:
-    return socket.create_connection((pool.hosts[0].address, pool.hosts[0].ssh_port - 3), timeout=10)
+def connect(pool: SimulatedPool, host: str = "xs1") -> socket.socket:
+    return socket.create_connection(http_address(pool, host), timeout=10)
 
 
 def head(api: Api, version: str, task: str, headers: str = "") -> bytes:
