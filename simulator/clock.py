@@ -2,11 +2,14 @@
 
 import heapq
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+_log = logging.getLogger("simulator")
 
 
 class ClockStopped(SystemExit):
@@ -111,7 +114,10 @@ class Clock:
 
     def _run(self) -> None:
         while function := self._next_due():
-            function()
+            try:
+                function()
+            except Exception:  # noqa: BLE001  # one that fails must not stop time for all
+                _log.exception("a timer failed")
 
     def _next_due(self) -> Callable[[], None] | None:
         """Wait for the next call that falls due; None when stopped."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
 
+from simulator import memory
 from simulator.call import NULL, Ref
 from simulator.database import Database
 from simulator.dates import iso8601
@@ -75,6 +76,9 @@ class _Maker:
             self.vm(f"Template {number}", is_a_template=True, other_config={"default_template": "true"})
         if self.model.vms:
             self.snapshot(self.model.vm_names()[0])
+        for host in self.hosts:
+            metrics = self.db.get("host", host)["metrics"]
+            self.db.update("host_metrics", metrics, memory__free=memory.free(self.db, host))
 
     def create(self, table: str, name: str, **fields: Any) -> Ref:
         return self.db.create(table, name__label=name, **fields)
@@ -104,6 +108,7 @@ class _Maker:
             API_version__vendor="XenSource",
             enabled=True,
             edition="enterprise-xd",
+            license_params={"sku_type": "enterprise-xd", "version": self.release.name, "grace": "no"},
             software_version=software_version(self.release) | {"hostname": name},
             capabilities=["xen-3.0-x86_64", "xen-3.0-x86_32p", "hvm-3.0-x86_32", "hvm-3.0-x86_64", ""],
             cpu_info={
@@ -118,7 +123,6 @@ class _Maker:
                 "host_metrics",
                 live=True,
                 memory__total=self.model.host_memory,
-                memory__free=self.model.host_memory // 2,
                 last_updated=iso8601(self.now),
             ),
             other_config={

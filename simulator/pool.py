@@ -34,7 +34,7 @@ from simulator.listener import HttpListener
 from simulator.model import Model
 from simulator.patch_records import seed_stamps
 from simulator.routing import Router
-from simulator.schema import RELEASES, Schema
+from simulator.schema import RELEASES, Release, Schema
 from simulator.world import HostRuntime, KnownHotfix, World
 
 PORTS: Final = ("http", "tls", "legacy tls", "ssh")
@@ -57,7 +57,8 @@ class SimulatedPool:
 
     `model` is a made pool or the path of a real database dump. `port` is the first of four (http, TLS,
     TLS 1.0 only, ssh) that are the same on every host; 0 picks a free block. `folder` keeps certificates and
-    keys from one run to the next. Raises ValueError for a dump that cannot be read, OSError for taken ports.
+    keys from one run to the next. Raises ValueError for an unknown release or a dump that cannot be read,
+    OSError for ports that are taken.
     """
 
     user: Final = "root"
@@ -76,33 +77,33 @@ class SimulatedPool:
         folder: Path | None = None,
         password: str = "xenroot",  # noqa: S107  # the documented default of a simulated pool
     ) -> None:
+        if release not in RELEASES:
+            raise ValueError(f"no release {release} to simulate; there are {', '.join(RELEASES)}")
         handlers.register()
-        self._resources = ExitStack()
-        self._folder = folder or Path(tempfile.mkdtemp(prefix="simulated-pool-"))
-        self._keys = folder or _process_keys()
-        if folder is None:
-            self._resources.callback(shutil.rmtree, self._folder)
         self.password = password
         self.clock = clock or Clock(speed)
-        self.journal = Journal(self.clock, journal)
-        self._resources.callback(self.journal.close)
         self.faults = Faults(faults)
-        self.db = Database(Schema.of(RELEASES[release]), self.clock)
-        self._load(model or Model(), release)
-        self.world = World(
-            self.db,
-            self.clock,
-            RELEASES[release],
-            self.faults,
-            self.journal,
-            self._folder,
-            known_hotfixes=known_hotfixes,
-            password=password,
-        )
-        self._make_hosts()
-        self.port = port or _free_port([runtime.address for runtime in self.world.hosts.values()])
-        self._make_listeners()
-        self._make_sample()
+        with ExitStack() as resources:
+            self._folder = folder or _temporary_folder(resources)
+            self._keys = folder or _process_keys()
+            self.journal = Journal(self.clock, journal)
+            resources.callback(self.journal.close)
+            self.db = _database(model or Model(), RELEASES[release], self.clock)
+            self.world = World(
+                self.db,
+                self.clock,
+                RELEASES[release],
+                self.faults,
+                self.journal,
+                self._folder,
+                known_hotfixes=known_hotfixes,
+                password=password,
+            )
+            self._make_hosts()
+            self.port = port or _free_port([runtime.address for runtime in self.world.hosts.values()])
+            self._make_listeners()
+            self._make_sample()
+            self._resources = resources.pop_all()
         seed_stamps(self.world)
         self.journal.follow(self.db)
 
@@ -173,12 +174,6 @@ class SimulatedPool:
     def _url(self, scheme: str, place: int) -> str:
         return f"{scheme}://{next(iter(self.world.hosts.values())).address}:{self.port + place}"
 
-    def _load(self, model: Model | Path, release: str) -> None:
-        if isinstance(model, Path):
-            persistence.fill(self.db, dump.load(model))
-        else:
-            model_rows.fill(self.db, model, RELEASES[release], self.clock.now())
-
     def _make_hosts(self) -> None:
         """Give each host its address, as it finds it at its start, and begin with nothing under way."""
         names = {ref: row["name__label"] for ref, row in self.db.rows("host").items()}
@@ -225,7 +220,22 @@ class SimulatedPool:
         self.hotfix, self.manifest = sample.archive, sample.manifest
 
 
+def _database(model: Model | Path, release: Release, clock: Clock) -> Database:
+    db = Database(Schema.of(release), clock)
+    if isinstance(model, Path):
+        persistence.fill(db, dump.load(model))
+    else:
+        model_rows.fill(db, model, release, clock.now())
+    return db
+
+
 _host_key = cache(ssh.host_key)
+
+
+def _temporary_folder(resources: ExitStack) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="simulated-pool-"))
+    resources.callback(shutil.rmtree, folder)
+    return folder
 
 
 @cache

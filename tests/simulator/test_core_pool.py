@@ -142,6 +142,10 @@ class TestDescription:
             assert again.legacy_tls_url == f"https://127.0.0.1:{port + 2}"
             assert again.hosts[0].ssh_port == port + 3
 
+    def test_a_release_that_is_not_there_is_refused(self) -> None:
+        with pytest.raises(ValueError, match=r"no release 5\.6 to simulate; there are 6\.0\.0, 6\.0\.2"):
+            SimulatedPool(release="5.6")
+
 
 class TestLeaks:
     def test_nothing_is_left_by_a_client_that_cleans_up(self, pool: SimulatedPool, api: Api) -> None:
