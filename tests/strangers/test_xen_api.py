@@ -83,6 +83,23 @@ def test_it_downloads_the_database(xen_api: Run, pool: SimulatedPool, tmp_path: 
     assert {row["uuid"] for row in hosts} == {host.uuid for host in pool.hosts}
 
 
+@pytest.mark.parametrize(
+    ("name", "running"),
+    [
+        ("TampaTwoHostPoolSelectioniSCSI.xml", ["Local", "OnMasterLocal", "OnMasterShared", "Shared"]),
+        ("xapidb_app.xml", ["CentOS 5 (32-bit) (1)", "Windows XP SP3 (32-bit) (2)"]),
+        ("small_vms.xml", []),
+    ],
+)
+def test_it_lists_the_objects_of_real_pools(
+    xen_api: Run, shared_data: Path, name: str, running: list[str]
+) -> None:
+    with SimulatedPool(shared_data / "pools" / name, speed=600) as pool:
+        seen = xen_api("list", url=pool.url)
+        assert seen["hosts"] == sorted(host.name for host in pool.hosts)
+    assert seen["vms"] == running
+
+
 def test_it_gets_the_errors_of_the_release(xen_api: Run, pool: SimulatedPool) -> None:
     master = pool.db.by_uuid("host", pool.hosts[0].uuid)
     seen = xen_api(
