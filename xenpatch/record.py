@@ -5,7 +5,7 @@
 | xenpatch                     | pool | the record, JSON; never rewritten, so the first add wins      |
 | xenpatch-stopped-<run>       | pool | why that run ended before its end; it will act no more        |
 | xenpatch-taken-<run>         | pool | the run that took over from it; the first add wins again      |
-| xenpatch-home                | host | uuids of the VMs whose home it is, comma-separated            |
+| xenpatch-home...             | host | uuids of the VMs whose home it is, comma-separated            |
 | xenpatch-reboot              | host | the boot time in which it was told to reboot                  |
 
 `pool.add_to_other_config` fails with MAP_DUPLICATE_KEY when the key exists (XenAPI), from whatever
@@ -143,15 +143,33 @@ def release(session: Session, run: RunId) -> None:
 
 def homes(pool: Inventory) -> dict[VmUuid, HostUuid]:
     """Where each VM belongs: as a run has written it down, otherwise where it lives now."""
-    known = {vm.uuid: vm.resident_on for vm in pool.vms if vm.resident_on is not None}
-    for host in pool.hosts:
-        known.update(dict.fromkeys(_split(host.other_config.get(HOME)), host.uuid))
-    return {uuid: home for uuid, home in known.items() if pool.vm(uuid) is not None}
+    present = {vm.uuid: vm.resident_on for vm in pool.vms}
+    known = {uuid: host for uuid, host in present.items() if host is not None}
+    return known | {uuid: host for uuid, host in _written_homes(pool).items() if uuid in present}
+
+
+def _written_homes(pool: Inventory) -> dict[VmUuid, HostUuid]:
+    return {
+        VmUuid(vm): host.uuid
+        for host in pool.hosts
+        for key, vms in host.other_config.items()
+        if key.startswith(HOME)
+        for vm in vms.split(",")
+        if vm
+    }
 
 
 def write_home(session: Session, host: HostUuid, vms: Iterable[VmUuid]) -> None:
     """Write down whose home the host is, unless that has been done."""
     add_once(session, "host", host_ref(session, host), HOME, ",".join(sorted(vms)))
+
+
+def write_newcomers(session: Session, pool: Inventory, host: HostUuid) -> None:
+    """Write down, beside the others, VMs that came to live on the host since the run began."""
+    written = _written_homes(pool)
+    new = sorted(vm.uuid for vm in pool.residents(host) if vm.uuid not in written)
+    if new:
+        add_once(session, "host", host_ref(session, host), f"{HOME}-{new[0]}", ",".join(new))
 
 
 def add_once(session: Session, kind: str, ref: str, key: str, value: str) -> None:
@@ -161,10 +179,6 @@ def add_once(session: Session, kind: str, ref: str, key: str, value: str) -> Non
     except XapiFailure as refused:
         if refused.code != "MAP_DUPLICATE_KEY":
             raise
-
-
-def _split(text: str | None) -> list[VmUuid]:
-    return [VmUuid(part) for part in (text or "").split(",") if part]
 
 
 def _other_config(session: Session) -> dict[str, str]:

@@ -6,7 +6,7 @@ from xenpatch.errors import DrainFailed, ReplyLost, TaskLost, XapiFailure
 from xenpatch.plan.model import Move
 from xenpatch.plan.planner import check_move
 from xenpatch.progress import MoveAdvanced, MoveDone, MoveStarted, publish
-from xenpatch.record import RunId, add_once, assert_ours, homes
+from xenpatch.record import RunId, add_once, assert_ours, homes, write_newcomers
 from xenpatch.waiting import NotYet, wait_for
 from xenpatch.xapi import tasks
 from xenpatch.xapi.inventory import PowerState
@@ -27,11 +27,13 @@ def disable(session: Session, run: RunId, host: HostUuid) -> None:
     """
     assert_ours(session, run)
     ref = host_ref(session, host)
-    vms = (vm for vm, home in homes(read_inventory(session)).items() if home == host)
     if session.read("host.get_enabled", ref):
         session.call("host.remove_from_other_config", ref, MIGRATED)
+        session.call("host.disable", ref)
+    pool = read_inventory(session)
+    write_newcomers(session, pool, host)
+    vms = (vm for vm, home in homes(pool).items() if home == host)
     add_once(session, "host", ref, MIGRATED, ",".join(sorted(vms)))
-    session.call("host.disable", ref)
     if session.read("host.get_enabled", ref):
         raise DrainFailed("the host is still enabled after host.disable; no VM was moved")
 

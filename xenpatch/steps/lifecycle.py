@@ -33,7 +33,11 @@ def begin(session: Session, run: RunId, picture: Picture) -> Plan:
     record.claim(session, _new_record(run, picture.manifest))
     pool = read_inventory(session)
     for host in pool.hosts:
-        if not host.enabled and host.uuid not in picture.todo and record.HOME in host.other_config:
+        if (
+            not host.enabled
+            and host.uuid not in picture.todo
+            and any(key.startswith(record.HOME) for key in host.other_config)
+        ):
             maintenance.put_into_service(session, host.uuid)
     return plan_rest(session, picture.manifest)
 
@@ -92,7 +96,8 @@ def homecoming(pool: Inventory, host: HostUuid) -> tuple[Move, ...]:
 
 def _write_homes(session: Session, pool: Inventory) -> None:
     for host in pool.hosts:
-        session.call("host.remove_from_other_config", host_ref(session, host.uuid), record.HOME)
+        for leftover in (key for key in host.other_config if key.startswith(record.HOME)):
+            session.call("host.remove_from_other_config", host_ref(session, host.uuid), leftover)
         record.write_home(session, host.uuid, (vm.uuid for vm in pool.residents(host.uuid)))
 
 
