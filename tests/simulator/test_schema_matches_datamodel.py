@@ -1,11 +1,13 @@
 """The schema of 6.0.2 against the data model that the project of xapi publishes today."""
 
+import ast
 import json
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+import simulator
 from simulator.datatypes import Type
 from simulator.schema import RELEASES, Class, Schema
 
@@ -119,6 +121,22 @@ def test_every_message_takes_and_returns_what_it_did_in_6_0(
             ], message.wire
             if message.wire not in NOT_A_TYPE_OF_ITS_OWN:
                 assert text(message.result) == theirs["result"], message.wire
+
+
+def test_every_error_that_it_raises_is_one_of_6_0(published: dict[str, Any]) -> None:
+    known = {code for code, error in published["errors"].items() if error.get("in_6_0_2")}
+    known |= {*published["errors_without_datamodel_doc"], *published["errors_only_in_6_0_2"]}
+    raised = {
+        call.args[0].value
+        for path in Path(simulator.__file__).parent.glob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id == "XapiError"
+        and isinstance(call.args[0], ast.Constant)
+    }
+    assert len(raised) > 50
+    assert raised - known == set()
 
 
 def test_every_enum_that_it_uses_has_members_that_were_published(
