@@ -9,7 +9,8 @@ import contextlib
 import sys
 from dataclasses import dataclass
 
-from simulator import guest, host_operations, operations, vm_operations
+from simulator import guest, host_operations, operations
+from simulator.allowed_operations import refresh_all
 from simulator.call import Ref, XapiError
 from simulator.database import Database
 from simulator.datatypes import ocaml_float
@@ -128,8 +129,7 @@ def _take_the_lead(world: World, master: HostRuntime) -> None:
     with world.db.lock:
         for host in world.db.rows("host"):
             _set_live(world.db, host, live=host == master.ref)
-        for vm in world.db.rows("VM"):
-            vm_operations.refresh(world.db, vm)
+        refresh_all(world.db)
     world.spawn(_hear_of_slaves, world)
 
 

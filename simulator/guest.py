@@ -5,7 +5,7 @@ Source: xapi 6.0.2, xapi_vm_lifecycle (force_state_reset), vmops and xapi_vm_hel
 
 from typing import Any, Final
 
-from simulator import vm_operations
+from simulator.allowed_operations import refresh_vm
 from simulator.call import NULL, Ref
 from simulator.clock import Clock
 from simulator.database import Database, Row
@@ -45,7 +45,7 @@ def appear(db: Database, vm: Ref, host: Ref, *, power_state: str = "Running") ->
             last_boot_CPU_flags={**row["last_boot_CPU_flags"], **cpu_flags(db, host)},
         )
         _use_memory(db, host, _footprint(db, vm))
-        vm_operations.refresh(db, vm)
+        refresh_vm(db, vm)
 
 
 def suspend(db: Database, vm: Ref, image: Ref) -> None:
@@ -53,7 +53,7 @@ def suspend(db: Database, vm: Ref, image: Ref) -> None:
     with db.lock:
         _give_memory_back(db, vm)
         db.update("VM", vm, power_state="Suspended", suspend_VDI=image, resident_on=NULL, domid=_NO_DOMAIN)
-        vm_operations.refresh(db, vm)
+        refresh_vm(db, vm)
 
 
 def halt(db: Database, vm: Ref) -> None:
@@ -75,7 +75,7 @@ def halt(db: Database, vm: Ref) -> None:
             scheduled_to_be_resident_on=NULL,
             domid=_NO_DOMAIN,
         )
-        vm_operations.refresh(db, vm)
+        refresh_vm(db, vm)
 
 
 def is_running(vm: Row) -> bool:

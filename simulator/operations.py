@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from simulator import host_operations, vm_operations
 from simulator.call import Call, Ref, XapiError
 from simulator.database import Database
+from simulator.device_operations import Drives
 
 LONGEST_WAIT: Final = 2 * 3600.0
 """Simulated seconds after which xapi gives up and reports OTHER_OPERATION_IN_PROGRESS."""
@@ -23,12 +24,12 @@ class _Rules(Protocol):
     def refresh(self, db: Database, ref: Ref, /) -> None: ...
 
 
-_RULES: Final[dict[str, _Rules]] = {"VM": vm_operations, "host": host_operations}
+_RULES: Final[dict[str, _Rules]] = {"VM": vm_operations, "host": host_operations, "VBD": Drives}
 
 
 @contextmanager
 def operation(call: Call, table: str, ref: Ref, name: str) -> Iterator[None]:
-    """Hold a VM or host in `current_operations` while the block runs.
+    """Hold a VM, host or VBD in `current_operations` while the block runs.
 
     Waits, up to two hours and until the task is cancelled, for an operation in the way to end. Raises at once
     whatever else forbids the operation.

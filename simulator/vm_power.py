@@ -6,9 +6,11 @@ Guests do as they are told: a clean shutdown always succeeds. Source: xapi 6.0.2
 from collections.abc import Callable
 
 from simulator import guest, memory
+from simulator.allowed_operations import refresh_vm
 from simulator.call import NULL, Call, Ref, XapiError, message
 from simulator.database import Database, Row
 from simulator.dates import iso8601
+from simulator.device_operations import assert_attachable
 from simulator.forwarding import Agent, contact
 from simulator.host_choice import choose_host
 from simulator.host_versions import assert_newest
@@ -132,6 +134,7 @@ def power_state_reset(call: Call, vm: Ref) -> None:
 
 def _start(call: Call, vm: Ref, name: str, choose: _Choice, *, paused: bool) -> None:
     with operation(call, "VM", vm, name):
+        assert_attachable(call.db, vm)
         call.db.update("VM", vm, memory__overhead=memory.overhead(call.db.get("VM", vm)))
         record = call.db.get("VM", vm)
         with reserved(call, vm, "vm_start", lambda: choose(record)) as host:
@@ -170,6 +173,7 @@ def _set_paused(call: Call, vm: Ref, name: str, power_state: str) -> None:
     with operation(call, "VM", vm, name):
         _contact_home(call, vm)
         call.db.update("VM", vm, power_state=power_state)
+    refresh_vm(call.db, vm)
 
 
 def _boot_again(call: Call, vm: Ref, agent: Agent) -> None:

@@ -68,6 +68,7 @@ def test_the_database_is_kept(api: Api, master: str, slave: str) -> None:
     assert {vm: api.VM.get_resident_on(vm) for vm in vms} == vms
     assert {api.VM.get_power_state(vm) for vm in vms} == {"Running"}
     assert "pool_migrate" in api.VM.get_allowed_operations(next(iter(vms)))
+    assert "scan" in api.SR.get_allowed_operations(api.named("SR", "NFS virtual disk storage"))
 
 
 def test_slaves_seem_dead_until_they_are_heard_of(api: Api, master: str, slave: str) -> None:

@@ -27,6 +27,11 @@ def drive(api: Api, vm: str) -> str:
     return str(found)
 
 
+def disk(api: Api, vm: str) -> str:
+    (found,) = (vbd for vbd in api.VM.get_VBDs(vm) if api.VBD.get_type(vbd) == "Disk")
+    return str(found)
+
+
 @pytest.fixture
 def disc(pool: SimulatedPool, api: Api) -> str:
     return pool.db.create("VDI", SR=api.named("SR", ISO), name__label="xs-tools.iso", managed=True)
@@ -101,10 +106,10 @@ class TestDiscs:
 
     def test_disks_are_no_discs(self, api: Api) -> None:
         vm = api.named("VM", "vm-web-1")
-        (disk,) = set(api.VM.get_VBDs(vm)) - {drive(api, vm)}
+        fixed = disk(api, vm)
 
-        assert failure(api.VBD.eject, disk) == ["VBD_NOT_REMOVABLE_MEDIA", disk]
-        assert failure(api.VBD.insert, drive(api, vm), api.VBD.get_VDI(disk))[0] == "VDI_IS_NOT_ISO"
+        assert failure(api.VBD.eject, fixed) == ["VBD_NOT_REMOVABLE_MEDIA", fixed]
+        assert failure(api.VBD.insert, drive(api, vm), api.VBD.get_VDI(fixed))[0] == "VDI_IS_NOT_ISO"
 
     def test_a_suspended_vm_keeps_its_disc(self, api: Api, disc: str) -> None:
         vm = api.named("VM", "vm-web-1")
@@ -114,3 +119,44 @@ class TestDiscs:
 
         assert failure(api.VBD.eject, cd) == ["VM_BAD_POWER_STATE", vm, "running", "suspended"]
         assert api.VBD.get_VDI(cd) == disc
+
+    def test_a_drive_allows_what_it_holds(self, api: Api, disc: str) -> None:
+        cd = drive(api, api.named("VM", "vm-web-1"))
+        api.VBD.insert(cd, disc)
+
+        assert "insert" not in api.VBD.get_allowed_operations(cd)
+        assert "eject" in api.VBD.get_allowed_operations(cd)
+        assert api.VBD.get_current_operations(cd) == {}
+        api.VBD.eject(cd)
+        assert "insert" in api.VBD.get_allowed_operations(cd)
+
+    def test_a_drive_of_a_running_vm_comes_and_goes(self, api: Api, disc: str) -> None:
+        cd = drive(api, api.named("VM", "vm-web-1"))
+        api.VBD.insert(cd, disc)
+
+        assert failure(api.VBD.unplug, cd) == ["DEVICE_ALREADY_DETACHED", cd]
+        api.VBD.plug(cd)
+        assert failure(api.VBD.plug, cd) == ["DEVICE_ALREADY_ATTACHED", cd]
+        api.VBD.unplug(cd)
+        assert not api.VBD.get_currently_attached(cd)
+
+
+class TestDisks:
+    def test_a_disk_in_use_starts_no_second_vm(self, pool: SimulatedPool, api: Api) -> None:
+        running, off = api.named("VM", "vm-web-1"), api.named("VM", "vm-off-1")
+        shared = api.VBD.get_VDI(disk(api, running))
+        pool.db.update("VBD", disk(api, off), VDI=shared)
+
+        assert failure(api.do, "VM.start", off, False, False) == ["VDI_IN_USE", shared]
+        assert api.VM.get_power_state(off) == "Halted"
+        assert api.VM.get_current_operations(off) == {}
+
+    def test_disks_allow_less_while_a_vm_uses_them(self, api: Api) -> None:
+        vm = api.named("VM", "vm-off-1")
+        image = api.VBD.get_VDI(disk(api, vm))
+
+        api.do("VM.start", vm, False, False)
+
+        assert api.VDI.get_allowed_operations(image) == ["clone", "snapshot"]
+        api.do("VM.hard_shutdown", vm)
+        assert "copy" in api.VDI.get_allowed_operations(image)
