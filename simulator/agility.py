@@ -1,6 +1,6 @@
 """VM.assert_agile: whether HA could restart a VM on any enabled host.
 
-Source: xapi 6.0.2, vm_assert_agile of helpers.ml; later releases raise VM_LACKS_SHARED_STORAGE instead.
+Source: xapi 6.0.2, module Helpers.
 """
 
 from simulator.call import Call, Ref, XapiError, message
