@@ -124,10 +124,10 @@ class Clock:
         with self._changed:
             while not self._stopped:
                 timer = self._pop_due(self.now())
-                if timer and timer.function:
-                    return timer.function
                 if timer is None:
                     self._changed.wait(self._real_seconds_to_next())
+                elif function := timer.function:
+                    return function
             return None
 
     def _pop_due(self, now: float) -> Timer | None:
@@ -160,8 +160,8 @@ class ManualClock(Clock):
         self._settle()
         while timer := self._pop(target):
             self._now = max(self._now, timer.due)
-            if timer.function:
-                timer.function()
+            if function := timer.function:
+                function()
                 self._settle()
         self._now = target
 

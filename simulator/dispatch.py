@@ -4,7 +4,7 @@ Emergency mode, then the method's name, the number of arguments, their types, th
 call itself. Source: the dispatcher that xapi 6.0.2 generates (Gen_server, Server_helpers, Api_server).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from xml.etree import ElementTree as ET
@@ -13,7 +13,7 @@ from simulator import sessions, tasks, wire
 from simulator.call import NULL, Call, ConnectionDropped, NoTask, Ref, XapiError
 from simulator.data_model import Message, Param
 from simulator.journal import SECRETS, Entry
-from simulator.performing import objects_of, perform
+from simulator.performing import carefully, carry_out, objects_of
 from simulator.world import World
 
 EMERGENCY_CALLS: Final = frozenset(
@@ -65,17 +65,12 @@ class Received:
         except ET.ParseError:
             return wire.fault(1, "Failed to parse supplied XML")
         bare = name.removeprefix("Async.")
-        entry = self.world.journal.open(self.host_name, bare, is_async=bare != name)
+        entry = self.world.journal.open(self.world.name_of(self.host), bare, is_async=bare != name)
         try:
             return self._answer(bare, values, entry)
         except XapiError as error:
             entry.close(error.code)
             return wire.failure(error.description)
-
-    @property
-    def host_name(self) -> str:
-        """The name of the host that received the call."""
-        return str(self.world.db.get("host", self.host)["name__label"])
 
     def _answer(self, name: str, values: Sequence[ET.Element], entry: Entry) -> str:
         runtime = self.world.hosts[self.host]
@@ -139,8 +134,7 @@ class Work:
         """Carry it out, in the caller's time, and return the marshalled result."""
         task = self.call.task
         try:
-            result = perform(self.call, self.wanted, self.args)
-            value = wire.marshal(self.call.db.schema, self.wanted.result, result)
+            value = carefully(self.call, self._result)
             task.complete("" if self.wanted.result.kind == "void" else value)
         except XapiError as error:
             task.fail(error)
@@ -150,6 +144,10 @@ class Work:
                 task.destroy()
         self.entry.close("ok")
         return value
+
+    def _result(self) -> str:
+        result = carry_out(self.call, self.wanted, self.args)
+        return wire.marshal(self.call.db.schema, self.wanted.result, result)
 
     def run_in_background(self) -> None:
         """Carry it out, with the outcome left in the task."""
@@ -176,14 +174,19 @@ def unmarshal_arguments(world: World, wanted: Message, values: Sequence[ET.Eleme
 
 
 def _argument(world: World, param: Param, value: ET.Element) -> Any:
-    if param.type.kind != "record":
-        return _typed(param.name, lambda given: wire.unmarshal(param.type, given), value)
-    members = _typed(param.name, lambda given: wire.unmarshal(param.type, given), value)
+    given = _typed(param.name, lambda element: wire.unmarshal(param.type, element), value)
+    return _row(world, param.type.name, given) if param.type.kind == "record" else given
+
+
+def _row(world: World, cls: str, members: Mapping[str, ET.Element]) -> dict[str, Any]:
+    """Read the fields that a constructor takes; those left out take their defaults, if they have any."""
     row = {}
-    for field in world.db.schema.classes[param.type.name].fields.values():
-        if field.wire in members and field.access in ("rw", "const"):
+    for field in world.db.schema.classes[cls].fields.values():
+        if field.access not in ("rw", "const"):
+            continue
+        if field.wire in members:
             row[field.row] = _argument(world, Param(field.wire, field.type), members[field.wire])
-        elif field.required and field.access in ("rw", "const"):
+        elif field.required:
             raise XapiError("INTERNAL_ERROR", f"Server_helpers.Dispatcher_FieldNotFound({field.wire!r})")
     return row
 
@@ -191,7 +194,7 @@ def _argument(world: World, param: Param, value: ET.Element) -> Any:
 def _typed(name: str, read: Callable[[ET.Element], Any], value: ET.Element) -> Any:
     try:
         return read(value)
-    except (ValueError, KeyError):
+    except (ValueError, LookupError):
         raise XapiError("FIELD_TYPE_ERROR", name) from None
 
 

@@ -84,11 +84,16 @@ class Subscriptions:
         """Tell whether any session wants events of a class."""
         return any(each.wants(cls) for each in self._by_session.values())
 
-    def read(self, start: int) -> list[Event]:
-        """Return the queued events from an id on; raise EVENTS_LOST if some are gone."""
+    def has_news(self, subscription: Subscription) -> bool:
+        """Tell whether there are events that the subscription has not read, wanted or not."""
+        return self.next_id > subscription.next_id
+
+    def read(self, subscription: Subscription) -> list[Event]:
+        """Return the wanted events among those not yet read; raise EVENTS_LOST if some of those are gone."""
+        start, subscription.next_id = subscription.next_id, self.next_id
         if self._forgotten >= start:
             raise XapiError("EVENTS_LOST")
-        return [event for event in self.queue if event.id >= start]
+        return [event for event in self.queue if event.id >= start and subscription.wants(event.cls)]
 
     def add(self, cls: str, operation: str, ref: Ref, snapshot: Row | None) -> None:
         """Queue an event, if anybody wants it."""
@@ -205,12 +210,12 @@ def next_(call: Call) -> wire.Xml:
             raise XapiError("SESSION_NOT_REGISTERED", _track_id(session))
         events: list[Event] = []
         while not events:
-            start = subscription.next_id
-            call.db.wait_until(lambda: subscription.dropped or subscriptions.next_id > start, _FOR_EVER)  # noqa: B023
+            call.db.wait_until(
+                lambda: subscription.dropped or subscriptions.has_news(subscription), _FOR_EVER
+            )
             if subscription.dropped:
                 raise XapiError("SESSION_INVALID", session)
-            subscription.next_id = subscriptions.next_id
-            events = [each for each in subscriptions.read(start) if subscription.wants(each.cls)]
+            events = subscriptions.read(subscription)
         return wire.Xml(wire.array([_event(call, each) for each in events]))
 
 

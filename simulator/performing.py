@@ -13,12 +13,16 @@ Result = TypeVar("Result")
 _log = logging.getLogger("simulator")
 
 
-def perform(call: Call, wanted: Message, args: Sequence[Any]) -> Any:
-    """Carry out a message on behalf of a call and return its result as a Python value.
+def carry_out(call: Call, wanted: Message, args: Sequence[Any]) -> Any:
+    """Have a message's handler do its work and return its result as a Python value.
 
     Raises NOT_IMPLEMENTED [name] for what the release has and the simulator has not.
     """
-    return carefully(call, lambda: _carry_out(call, wanted, args))
+    if handler := MESSAGES.get(wanted.wire):
+        return handler(call, *args)
+    if generic := GENERIC.get(wanted.generic):
+        return generic(call, wanted, args)
+    raise XapiError("NOT_IMPLEMENTED", wanted.wire)
 
 
 def carefully(call: Call, work: Callable[[], Result]) -> Result:
@@ -35,16 +39,9 @@ def carefully(call: Call, work: Callable[[], Result]) -> Result:
     except (XapiError, ConnectionDropped):
         raise
     except Exception as error:
-        _log.exception("a handler failed")
+        if not isinstance(error, ConnectionError):
+            _log.exception("a handler failed")
         raise XapiError("INTERNAL_ERROR", repr(error)) from error
-
-
-def _carry_out(call: Call, wanted: Message, args: Sequence[Any]) -> Any:
-    if handler := MESSAGES.get(wanted.wire):
-        return handler(call, *args)
-    if generic := GENERIC.get(wanted.generic):
-        return generic(call, wanted, args)
-    raise XapiError("NOT_IMPLEMENTED", wanted.wire)
 
 
 def objects_of(wanted: Message, args: Sequence[Any]) -> list[str]:

@@ -32,7 +32,6 @@ PATHS: Final = {
     "CONNECT": ("/console", "/migrate", "/remotecmd"),
 }  # fmt: skip
 """What xapi 6.0.2 serves; what the simulator does not says so."""
-_CHUNK: Final = 1 << 16
 
 
 class UnauthorisedError(Exception):
@@ -89,7 +88,7 @@ class Router:
 
     def _serve_route(self, request: Request, path: str, handler: RouteHandler) -> None:
         name = f"{request.method} {path}"
-        entry = self.world.journal.open(Received(self.world, self.host, b"").host_name, name)
+        entry = self.world.journal.open(self.world.name_of(self.host), name)
         entry.args = [{key: value for key, value in request.query.items() if not key.endswith("_id")}]
         runtime = self.world.hosts[self.host]
         if runtime.in_emergency:
@@ -98,19 +97,20 @@ class Router:
             return
         try:
             with self._authority(request, name) as call:
-                if call.fault and call.fault.drop == "before":
-                    entry.close("dropped")
-                    raise ConnectionDropped
                 _handle(request, call, handler)
-            entry.close("ok")
-            if call.fault and call.fault.drop == "after":
-                raise ConnectionDropped
+        except ConnectionDropped:
+            entry.close("dropped")
+            raise
         except UnauthorisedError:
             entry.close("SESSION_AUTHENTICATION_FAILED")
             request.send_unauthorised(path)
         except XapiError as error:
             entry.close(error.code)
             request.send_internal_error(_described(error))
+        else:
+            entry.close("ok")
+            if _drop(call) == "after":
+                raise ConnectionDropped
 
     @contextmanager
     def _authority(self, request: Request, name: str) -> Iterator[Call]:
@@ -155,12 +155,18 @@ class Router:
 
 def _handle(request: Request, call: Call, handler: RouteHandler) -> None:
     """Run the handler and leave its outcome in the task."""
+    if _drop(call) == "before":
+        raise ConnectionDropped
     try:
         result = carefully(call, lambda: handler(request, call))
     except XapiError as error:
         call.task.fail(error)
         raise
     call.task.complete(result or "")
+
+
+def _drop(call: Call) -> str:
+    return call.fault.drop if call.fault else ""
 
 
 def _described(error: XapiError) -> str:

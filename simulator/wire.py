@@ -98,7 +98,7 @@ def record(schema: Schema, cls: Class, row: Mapping[str, Any]) -> str:
 
 
 def unmarshal(data_type: Type, value: ET.Element) -> Any:
-    """Read a `value` element as this type; raise ValueError or KeyError if it is not of that type.
+    """Read a `value` element as this type; raise ValueError or LookupError if it is not.
 
     A record is read as a mapping of wire names to elements.
     """
@@ -113,12 +113,13 @@ def text(value: ET.Element) -> str:
 
 def plain(value: ET.Element) -> Any:
     """Read a `value` element whatever it is, for the journal."""
-    inner = next(iter(value), None)
-    if inner is None or inner.tag not in ("array", "struct"):
-        return (value if inner is None else inner).text or ""
+    inner = next(iter(value), value)
     if inner.tag == "array":
-        return [plain(item) for item in _items(value)]
-    return {name: plain(member) for name, member in _members(value)}
+        return [plain(item) for item in inner.iterfind("data/value")]
+    if inner.tag == "struct":
+        pairs = ((member.findtext("name"), member.find("value")) for member in inner.iterfind("member"))
+        return {name: plain(member) for name, member in pairs if member is not None}
+    return inner.text or ""
 
 
 def _escape(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from simulator import events, sessions, tasks
 from simulator.call import Call, Ref
-from simulator.performing import objects_of, perform
+from simulator.performing import carefully, carry_out, objects_of
 
 if TYPE_CHECKING:
     from simulator.clock import Clock
@@ -119,7 +119,6 @@ class HostRuntime:
     """What xapi listens on."""
     machine_listeners: list[Listener] = field(default_factory=list)
     """What stays up while xapi restarts: ssh."""
-
     local_sessions: set[Ref] = field(default_factory=set)
     """Logins that are good on this host alone."""
 
@@ -174,6 +173,10 @@ class World:
         """The host that is the pool's master."""
         return Ref(self.db.get("pool", self.pool)["master"])
 
+    def name_of(self, host: Ref) -> str:
+        """Return what people call a host."""
+        return str(self.db.get("host", host)["name__label"])
+
     def wait_for_master(self, host: Ref) -> None:
         """Let a call on a slave wait, as its access to the database does, until the master serves."""
         while host != self.master and not self.hosts[self.master].serves:
@@ -183,7 +186,8 @@ class World:
         """Carry out a message for a call under way; see Call.invoke."""
         wanted = self.db.schema.messages[name]
         fault = self.fault_for(name, objects_of(wanted, args))
-        return perform(replace(call, fault=fault), wanted, args)
+        met = replace(call, fault=fault)
+        return carefully(met, lambda: carry_out(met, wanted, args))
 
     def spawn(self, function: Callable[..., None], *args: Any) -> threading.Thread:
         """Run work in the background; it ends with the world, when it next sleeps on the clock."""
@@ -236,11 +240,15 @@ class World:
 
     def close(self) -> None:
         """Cut all hosts off and wait for every thread to end."""
-        for runtime in self.hosts.values():
-            runtime.close_listeners()
+        self._cut_off()
         self.clock.stop()
         while threads := self._living():
-            threads[0].join()
+            self._cut_off()  # once more for a host that was about to come up
+            threads[0].join(timeout=0.1)
+
+    def _cut_off(self) -> None:
+        for runtime in self.hosts.values():
+            runtime.close_listeners()
 
     def _living(self) -> list[threading.Thread]:
         with self._threads_lock:

@@ -190,6 +190,14 @@ class TestObjects:
 
         assert failure(api.network.create, given) == ["FIELD_TYPE_ERROR", "MTU"]
 
+    def test_a_constructor_needs_the_fields_that_have_no_default(self, api: Api) -> None:
+        assert failure(api.network.create, {})[0] == "INTERNAL_ERROR"
+
+    def test_a_class_whose_constructor_does_more_is_not_built(self, api: Api, pool: SimulatedPool) -> None:
+        record = api.VDI.get_record(next(iter(pool.db.rows("VDI"))))
+
+        assert failure(api.VDI.create, record) == ["NOT_IMPLEMENTED", "VDI.create"]
+
 
 class TestQueries:
     @pytest.mark.parametrize(

@@ -120,6 +120,13 @@ def test_the_journal_reads_any_value() -> None:
     assert plain(ET.fromstring(xml)) == ["1", {}]
 
 
+@pytest.mark.parametrize("inner", ["<array/>", "<struct><member/></struct>", "<struct>x</struct>", "<nil/>"])
+def test_broken_values_are_refused_by_type_and_not_by_accident(pool: SimulatedPool, inner: str) -> None:
+    args = [value(log_in(pool)), f"<value>{inner}</value>", value(""), "<value><double>0</double></value>"]
+
+    assert raw.call(pool, "event.from", *args) == failed("FIELD_TYPE_ERROR", "classes")
+
+
 def test_an_answer_has_no_prolog_and_no_white_space(pool: SimulatedPool) -> None:
     session = log_in(pool)
     host = pool.db.find("host", name__label="xs1")[0]
