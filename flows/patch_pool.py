@@ -88,7 +88,7 @@ def _ours_until_the_end(pool: XenServerPool, run: RunId) -> Iterator[None]:
         yield
     except BaseException as failed:
         try:
-            give_up(pool, run, f"{type(failed).__name__}: {failed}"[:500])
+            give_up(pool, run, (str(failed) or type(failed).__name__)[:500])
         except PoolError as silent:
             get_run_logger().warning("the pool could not be told that this run has stopped: %s", silent)
         raise

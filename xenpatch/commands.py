@@ -13,7 +13,7 @@ import yaml
 from rich.console import Console
 
 from xenpatch import display
-from xenpatch.errors import InputError
+from xenpatch.errors import InputError, Interrupted
 from xenpatch.hotfix.intake import Hotfix, verify
 from xenpatch.hotfix.manifest import known_manifests, load_manifest
 from xenpatch.plan.model import NoRoom
@@ -168,8 +168,14 @@ def patch(console: Console, access: Access, shell: Shell, job: Job) -> RunReport
     )
     if "PREFECT_API_URL" not in os.environ:
         console.print("Prefect starts a server of its own for this run; that takes some seconds.")
-    with show(console, at_once=job.moves_per_host):
-        return patch_pool(pool, job.hotfix.absolute(), job.manifest, ssh, options)
+    try:
+        with show(console, at_once=job.moves_per_host):
+            return patch_pool(pool, job.hotfix.absolute(), job.manifest, ssh, options)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "the run was interrupted; no further step is begun, and every VM runs where it is. A host may be "
+            "out of service and VMs away from home: `xenpatch status` shows them. Start again to continue."
+        ) from None
 
 
 def simulate(wanted: Simulation, out: TextIO) -> None:

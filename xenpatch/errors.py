@@ -19,6 +19,7 @@ XenpatchError
     ├── ReplyLost         the request was sent, its answer never came
     ├── TaskLost          the server no longer knows the task
     ├── WaitTimeout       something awaited did not come about in its time
+    ├── Interrupted       a person stopped the run in the middle
     ├── LockLost          the run record on the pool is no longer ours
     └── StepFailed        a step of the run could not be made so
         ├── UploadFailed
@@ -124,6 +125,10 @@ class WaitTimeout(PoolError):
         )
         self.what = what
         self.limit = limit
+
+
+class Interrupted(PoolError):
+    """A person stopped the run in the middle of a host."""
 
 
 class LockLost(PoolError):

@@ -83,6 +83,39 @@ def test_a_pool_is_patched_and_the_status_tells_it(sim: SimulatedPool, tmp_path:
     assert "Every VM is at home" in status.stdout
 
 
+def test_an_interrupted_run_says_how_to_go_on_and_is_continued(sim: SimulatedPool, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "xenpatch",
+        "patch",
+        *map(str, job(sim)),
+        "--backup-folder",
+        str(tmp_path),
+    ]
+    surroundings = os.environ | {
+        "XENPATCH_PASSWORD": sim.password,
+        "PREFECT_API_URL": str(PREFECT_API_URL.value()),
+    }
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=surroundings
+    ) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if "reboot: reboot xs2" in line)
+        process.send_signal(signal.SIGINT)
+        _, complaint = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert "Start again to continue" in complaint
+    assert "Traceback" not in complaint
+    assert "has stopped" in xenpatch("status", "--pool", sim.url, password=sim.password).stdout
+
+    again = xenpatch("patch", *job(sim), "--backup-folder", tmp_path, password=sim.password)
+
+    assert again.returncode == 0, again.stderr
+    assert boots(sim) == ["xs1", "xs2"]
+
+
 def test_a_refused_run_exits_with_3_and_lists_the_findings(sim: SimulatedPool) -> None:
     sim.db.update("pool", next(iter(sim.db.rows("pool"))), ha_enabled=True)
 
