@@ -65,7 +65,7 @@ def open_connection(url: str, trust: Trust, limit: float) -> http.client.HTTPCon
         secure = http.client.HTTPSConnection(host, port, timeout=limit, context=trust.context())
         secure.connect()
     except ssl.SSLCertVerificationError as refused:
-        raise Untrusted(_unverified(url, trust, refused)) from None
+        raise Untrusted(_unverified(url, refused)) from None
     except ssl.SSLError as refused:
         raise Unreachable(_no_handshake(url, trust, refused)) from None
     except OSError as refused:
@@ -78,10 +78,9 @@ def open_connection(url: str, trust: Trust, limit: float) -> http.client.HTTPCon
     return secure
 
 
-def _unverified(url: str, trust: Trust, refused: ssl.SSLCertVerificationError) -> str:
-    against = "the pinned certificate" if trust.pinned_pem else "the authorities trusted here"
+def _unverified(url: str, refused: ssl.SSLCertVerificationError) -> str:
     return (
-        f"the certificate of {url} does not verify against {against}: {refused.verify_message}. "
+        f"the certificate of {url} is signed by no authority trusted here: {refused.verify_message}. "
         "No password was sent. Pin the pool's own certificate once you have compared its fingerprint."
     )
 
