@@ -7,6 +7,7 @@ import hashlib
 import re
 import ssl
 from dataclasses import dataclass
+from functools import cached_property
 
 from xenpatch.errors import InputError, Untrusted
 
@@ -36,12 +37,15 @@ class Trust:
             if pem is not None and not _PEM.search(pem):
                 raise InputError("the certificate given is not PEM text (-----BEGIN CERTIFICATE-----)")
 
+    @cached_property
     def context(self) -> ssl.SSLContext:
         """A client context that verifies as the table says; `check_peer` completes it after the handshake."""
-        context = ssl.create_default_context(cadata=self.ca_pem)
-        if self.pinned_pem is not None:
+        if self.pinned_pem is None:
+            context = ssl.create_default_context(cadata=self.ca_pem)
+        else:
             # `check_peer` compares byte for byte, which is stricter than a chain. OpenSSL's own check would
             # confuse two pins of one subject, and refuse a certificate of 2012 for its dates.
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.legacy:

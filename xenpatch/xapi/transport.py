@@ -62,7 +62,7 @@ def open_connection(url: str, trust: Trust, limit: float) -> http.client.HTTPCon
             plain = http.client.HTTPConnection(host, port, timeout=limit)
             plain.connect()
             return plain
-        secure = http.client.HTTPSConnection(host, port, timeout=limit, context=trust.context())
+        secure = http.client.HTTPSConnection(host, port, timeout=limit, context=trust.context)
         secure.connect()
     except ssl.SSLCertVerificationError as refused:
         raise Untrusted(_unverified(url, refused)) from None
