@@ -8,6 +8,7 @@ Source: xapi 6.0.2, xapi (server_init), dbsync_slave, xapi_pool (hello), create_
 import contextlib
 import sys
 from dataclasses import dataclass
+from typing import Self
 
 from simulator import guest, host_operations, operations
 from simulator.allowed_operations import refresh_all
@@ -15,6 +16,7 @@ from simulator.call import Ref, XapiError
 from simulator.database import Database
 from simulator.datatypes import ocaml_float
 from simulator.dates import iso8601
+from simulator.forwarding import Agent
 from simulator.patch_records import synchronise
 from simulator.pbd import attach
 from simulator.world import HostRuntime, Phase, World
@@ -28,34 +30,35 @@ def begin_shutdown(world: World, host: Ref, *, boot_again: bool) -> None:
     world.spawn(_power_cycle, world, runtime, boot_again)
 
 
-def begin_agent_restart(world: World, host: Ref) -> None:
+def begin_agent_restart(world: World, agent: Agent) -> None:
     """Restart a host's xapi after the same grace. The machine and its VMs run on."""
-    world.spawn(_restart_agent, world, world.hosts[host])
+    world.spawn(_restart_agent, world, agent)
 
 
 def begin_power_on(world: World, host: Ref) -> None:
     """Boot a host that is off."""
-    world.spawn(_boot, world, world.hosts[host])
+    world.spawn(_Start.next_of(world, world.hosts[host]).boot)
 
 
-def _power_cycle(world: World, host: HostRuntime, boot_again: bool) -> None:  # a thread's argument
+def _power_cycle(world: World, host: HostRuntime, boot_again: bool) -> None:
     world.clock.sleep(world.durations.shutdown_grace)
-    _stop_agent(world, host, machine=True)
+    start = _stop(world, host, machine=True)
     if boot_again:
-        _boot(world, host)
+        start.boot()
 
 
-def _restart_agent(world: World, host: HostRuntime) -> None:
+def _restart_agent(world: World, agent: Agent) -> None:
     world.clock.sleep(world.durations.shutdown_grace)
-    _stop_agent(world, host, machine=False)
-    world.clock.sleep(world.durations.emergency)
-    _Start(world, host, host.agent_starts).carry_out(booted_at=None)
+    if agent.running:
+        start = _stop(world, agent.runtime, machine=False)
+        start.pause(world.durations.emergency)
+        start.carry_out(booted_at=None)
 
 
-def _stop_agent(world: World, host: HostRuntime, *, machine: bool) -> None:
-    """End a host's xapi and, with its machine, the VMs that still run there.
+def _stop(world: World, host: HostRuntime, *, machine: bool) -> "_Start":
+    """End a host's xapi and, with its machine, the VMs that still run there; return the start to follow.
 
-    Going down in order it tells the master, which believes it dead at once.
+    Going down in order the host tells the master, which believes it dead at once.
     """
     with world.db.lock:
         host.phase = Phase.DOWN
@@ -67,7 +70,9 @@ def _stop_agent(world: World, host: HostRuntime, *, machine: bool) -> None:
             _set_live(world.db, host.ref, live=False)
         if host.ref == world.master:
             world.forget_volatile()
+        start = _Start.next_of(world, host)
     host.close_listeners(agent_only=not machine)
+    return start
 
 
 def _kill_guests(db: Database, host: Ref) -> None:
@@ -76,49 +81,54 @@ def _kill_guests(db: Database, host: Ref) -> None:
             guest.halt(db, vm)
 
 
-def _boot(world: World, host: HostRuntime) -> None:
-    """Boot the machine: half of its time is the firmware's, the rest until xapi starts the kernel's."""
-    fault = world.fault_for("boot", [host.ref])
-    if fault is not None and fault.never:
-        return
-    delay = fault.delay if fault is not None else 0.0
-    world.clock.sleep(delay + world.durations.down / 2)
-    booted_at = world.clock.now()
-    world.clock.sleep(world.durations.down / 2)
-    host.boot_id += 1
-    host.disabled_until_reboot = False
-    _Start(world, host, host.agent_starts).carry_out(booted_at=booted_at)
-
-
 @dataclass(frozen=True)
 class _Start:
-    """One start of a host's xapi."""
+    """One start of a host's xapi. Where it pauses, it ends its thread if the host was stopped meanwhile."""
 
     world: World
     host: HostRuntime
     number: int
 
-    def carry_out(self, *, booted_at: float | None) -> None:
-        """Go through the phases, from the first listener to the host enabled.
+    @classmethod
+    def next_of(cls, world: World, host: HostRuntime) -> Self:
+        """Return the start that follows the last stop."""
+        return cls(world, host, host.agent_starts)
 
-        `booted_at` is None if the machine ran on. If xapi is stopped on the way, the thread ends.
+    def boot(self) -> None:
+        """Boot the machine: half of its time is the firmware's, the rest until xapi starts the kernel's."""
+        fault = self.world.fault_for("boot", [self.host.ref])
+        if fault is not None and fault.never:
+            return
+        delay = fault.delay if fault is not None else 0.0
+        self.pause(delay + self.world.durations.down / 2)
+        booted_at = self.world.clock.now()
+        self.pause(self.world.durations.down / 2)
+        self.host.boot_id += 1
+        self.host.disabled_until_reboot = False
+        self.carry_out(booted_at=booted_at)
+
+    def carry_out(self, *, booted_at: float | None) -> None:
+        """Go through xapi's phases, from the first listener to the host enabled.
+
+        `booted_at` is None if the machine ran on.
         """
         leads = self.host.ref == self.world.master
         self.host.phase = Phase.STARTING if leads else Phase.BOOTING_EMERGENCY
         self.host.open_listeners(agent_only=booted_at is None)
         if leads:
             _take_the_lead(self.world, self.host)
-        self._pause(self.world.durations.toolstack_start)
+        self.pause(self.world.durations.toolstack_start)
         while not leads and not _say_hello(self.world, self.host):
-            self._pause(self.world.durations.emergency)
+            self.pause(self.world.durations.emergency)
         _refresh_records(self.world, self.host, booted_at)
-        self._pause(self.world.durations.until_enabled / 2)
+        self.pause(self.world.durations.until_enabled / 2)
         _plug_storage(self.world.db, self.host.ref)
-        self._pause(self.world.durations.until_enabled / 2)
+        self.pause(self.world.durations.until_enabled / 2)
         self.host.phase = Phase.UP
         _consider_enabling(self.world, self.host)
 
-    def _pause(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
+        """Let simulated seconds pass."""
         self.world.clock.sleep(seconds)
         if self.host.agent_starts != self.number:
             sys.exit()
@@ -136,6 +146,8 @@ def _take_the_lead(world: World, master: HostRuntime) -> None:
 def _hear_of_slaves(world: World) -> None:
     """Slaves connect again: they are alive, and those that no user disabled enable themselves."""
     world.clock.sleep(world.durations.emergency)
+    for vm in world.db.rows("VM"):
+        guest.measure(world.db, vm)
     for host in world.hosts.values():
         if host.ref != world.master and host.phase in (Phase.UP, Phase.STARTING):
             _set_live(world.db, host.ref, live=True)

@@ -1,13 +1,14 @@
 """Handing a call on to the host that must carry it out.
 
-Source: xapi 6.0.2, message_forwarding (do_op_on).
+Source: xapi 6.0.2, message_forwarding (do_op_on) and helpers (call_api_functions).
 """
 
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
-from simulator.call import Ref, XapiError
+from simulator.call import Call, Ref, XapiError
 from simulator.placement import is_live
+from simulator.tasks import start
 from simulator.world import HostRuntime, World
 
 
@@ -33,6 +34,15 @@ class Agent:
         """Raise CANNOT_CONTACT_HOST [host] if this xapi is gone."""
         if not self.running:
             raise XapiError("CANNOT_CONTACT_HOST", self.runtime.ref)
+
+
+def call_own_api(call: Call, name: str, *args: Any) -> Any:
+    """Carry out a message as xapi does when it is its own client: in a task of its own, gone afterwards."""
+    task = start(call.world, name, session=call.session, cancellable=True)
+    try:
+        return replace(call, task=task).invoke(name, *args)
+    finally:
+        task.destroy()
 
 
 def contact(world: World, host: Ref) -> Agent:

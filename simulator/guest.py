@@ -10,7 +10,7 @@ from simulator.call import NULL, Ref
 from simulator.clock import Clock
 from simulator.database import Database, Row
 from simulator.dates import iso8601
-from simulator.vm_record import remember_boot, will_boot_hvm
+from simulator.vm_record import has_booted_hvm, remember_boot, will_boot_hvm
 
 _NO_DOMAIN: Final = -1
 
@@ -34,7 +34,6 @@ def appear(db: Database, vm: Ref, host: Ref, *, power_state: str = "Running") ->
     with db.lock:
         _give_memory_back(db, vm)
         row = db.get("VM", vm)
-        _set_metrics(db, vm, memory__actual=row["memory__dynamic_max"])
         db.update(
             "VM",
             vm,
@@ -44,8 +43,8 @@ def appear(db: Database, vm: Ref, host: Ref, *, power_state: str = "Running") ->
             domid=_new_domid(db),
             last_boot_CPU_flags={**row["last_boot_CPU_flags"], **cpu_flags(db, host)},
         )
-        _use_memory(db, host, _footprint(db, vm))
-        refresh_vm(db, vm)
+        _use_memory(db, host, _footprint(row))
+        _follow(db, vm)
 
 
 def suspend(db: Database, vm: Ref, image: Ref) -> None:
@@ -53,7 +52,7 @@ def suspend(db: Database, vm: Ref, image: Ref) -> None:
     with db.lock:
         _give_memory_back(db, vm)
         db.update("VM", vm, power_state="Suspended", suspend_VDI=image, resident_on=NULL, domid=_NO_DOMAIN)
-        refresh_vm(db, vm)
+        _follow(db, vm)
 
 
 def halt(db: Database, vm: Ref) -> None:
@@ -65,7 +64,6 @@ def halt(db: Database, vm: Ref) -> None:
             db.update("VBD", vbd, currently_attached=False, reserved=False)
         for vif in row["VIFs"]:
             db.update("VIF", vif, currently_attached=False)
-        _set_metrics(db, vm, memory__actual=0)
         db.update(
             "VM",
             vm,
@@ -75,7 +73,14 @@ def halt(db: Database, vm: Ref) -> None:
             scheduled_to_be_resident_on=NULL,
             domid=_NO_DOMAIN,
         )
-        refresh_vm(db, vm)
+        _follow(db, vm)
+
+
+def measure(db: Database, vm: Ref) -> None:
+    """Write down the memory that the VM has now, which the database does not keep over a restart."""
+    with db.lock:
+        row = db.get("VM", vm)
+        _set_metrics(db, vm, memory__actual=row["memory__dynamic_max"] if is_running(row) else 0)
 
 
 def is_running(vm: Row) -> bool:
@@ -99,20 +104,32 @@ def _set_metrics(db: Database, vm: Ref, **fields: Any) -> None:
         db.update("VM_metrics", metrics, **fields)
 
 
-def _footprint(db: Database, vm: Ref) -> int:
+def _follow(db: Database, vm: Ref) -> None:
+    """Bring up to date what depends on whether and where the VM runs."""
+    measure(db, vm)
+    _renew_consoles(db, vm)
+    refresh_vm(db, vm)
+
+
+def _renew_consoles(db: Database, vm: Ref) -> None:
     row = db.get("VM", vm)
-    actual = (
-        db.get("VM_metrics", row["metrics"])["memory__actual"]
-        if db.exists("VM_metrics", row["metrics"])
-        else 0
-    )
-    return int(actual) + int(row["memory__overhead"])
+    for console in row["consoles"]:
+        db.destroy("console", console)
+    if is_running(row):
+        ref, address = db.new_ref(), db.get("host", row["resident_on"])["address"]
+        protocol = "rfb" if has_booted_hvm(row) else "vt100"
+        location = f"https://{address}/console?ref={ref}"
+        db.create("console", ref=ref, VM=vm, protocol=protocol, location=location)
+
+
+def _footprint(vm: Row) -> int:
+    return int(vm["memory__dynamic_max"]) + int(vm["memory__overhead"])
 
 
 def _give_memory_back(db: Database, vm: Ref) -> None:
-    host = db.get("VM", vm)["resident_on"]
-    if db.exists("host", host):
-        _use_memory(db, host, -_footprint(db, vm))
+    row = db.get("VM", vm)
+    if db.exists("host", row["resident_on"]):
+        _use_memory(db, row["resident_on"], -_footprint(row))
 
 
 def _use_memory(db: Database, host: Ref, size: int) -> None:

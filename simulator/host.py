@@ -9,7 +9,7 @@ from simulator import boot, host_operations, memory
 from simulator.call import Call, Ref, XapiError, message
 from simulator.dates import iso8601
 from simulator.evacuation import plan_evacuation
-from simulator.forwarding import Agent, contact
+from simulator.forwarding import Agent, call_own_api, contact
 from simulator.ha import assert_can_lose
 from simulator.operations import operation
 from simulator.tasks import start
@@ -60,7 +60,7 @@ def evacuate(call: Call, host: Ref) -> None:
         for number, (vm, target) in enumerate(plan.moves.items()):
             call.task.set_progress(number / len(plan.moves))
             master.assert_running()
-            call.invoke("VM.pool_migrate", vm, target, {"live": "true"})
+            call_own_api(call, "VM.pool_migrate", vm, target, {"live": "true"})
         _assert_empty(call, host)
 
 
@@ -110,8 +110,7 @@ def set_power_on_mode(call: Call, host: Ref, power_on_mode: str, power_on_config
 @message("host.restart_agent")
 def restart_agent(call: Call, host: Ref) -> None:
     """Restart a host's xapi ten seconds from now."""
-    contact(call.world, host)
-    boot.begin_agent_restart(call.world, host)
+    boot.begin_agent_restart(call.world, contact(call.world, host))
 
 
 @message("host.get_servertime")

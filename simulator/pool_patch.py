@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from simulator.call import Call, Ref, XapiError, message
-from simulator.forwarding import Agent, contact
+from simulator.forwarding import Agent, call_own_api, contact
 from simulator.host_versions import product_version
 from simulator.patch_records import add_record, is_applied, synchronise
 from simulator.update import UpdateInfo, read_update
@@ -51,7 +51,7 @@ def pool_apply(call: Call, patch: Ref) -> None:
     for host in sorted(call.db.rows("host")):
         if not is_applied(call.db, patch, host):
             master.assert_running()
-            call.invoke("pool_patch.apply", patch, host)
+            call_own_api(call, "pool_patch.apply", patch, host)
     call.db.update("pool_patch", patch, pool_applied=True)
 
 

@@ -55,6 +55,7 @@ def suspend(call: Call, vm: Ref) -> None:
     with operation(call, "VM", vm, "suspend"):
         agent = _contact_home(call, vm)
         sr = _suspend_sr(call.db, vm)
+        call.db.update("VM", vm, ha_always_run=False)
         _work(call, agent, call.world.durations.vm_suspend)
         with call.db.lock:
             agent.assert_running()
@@ -66,6 +67,7 @@ def clean_shutdown(call: Call, vm: Ref) -> None:
     """Ask the guest to shut down, and wait until it has."""
     with operation(call, "VM", vm, "clean_shutdown"):
         agent = _contact_home(call, vm)
+        call.db.update("VM", vm, ha_always_run=False)
         _note_shutdown(call, vm, "halted", "Destroy")
         _work(call, agent, call.world.durations.vm_shutdown)
         with call.db.lock:
@@ -79,6 +81,7 @@ def hard_shutdown(call: Call, vm: Ref) -> None:
     with operation(call, "VM", vm, "hard_shutdown"):
         if call.db.get("VM", vm)["power_state"] != "Suspended":
             _contact_home(call, vm)
+        call.db.update("VM", vm, ha_always_run=False)
         _note_shutdown(call, vm, "halted", "Destroy")
         with call.db.lock:
             guest.halt(call.db, vm)
@@ -142,6 +145,7 @@ def _start(call: Call, vm: Ref, name: str, choose: _Choice, *, paused: bool) -> 
             _work(call, agent, call.world.durations.vm_start)
             with call.db.lock:
                 agent.assert_running()
+                _protect(call.db, vm)
                 guest.boot(call.db, call.clock, vm, host, paused=paused)
 
 
@@ -153,6 +157,7 @@ def _resume(call: Call, vm: Ref, name: str, choose: _Choice, *, paused: bool) ->
             _work(call, agent, call.world.durations.vm_suspend)
             with call.db.lock:
                 agent.assert_running()
+                _protect(call.db, vm)
                 _destroy_image(call.db, vm)
                 guest.appear(call.db, vm, host, power_state="Paused" if paused else "Running")
 
@@ -191,6 +196,12 @@ def _work(call: Call, agent: Agent, seconds: float) -> None:
     """Take time on a host; a task can be cancelled meanwhile."""
     call.sleep(seconds)
     agent.assert_running()
+
+
+def _protect(db: Database, vm: Ref) -> None:
+    """A VM that HA is to restart is to run from now on."""
+    if db.get("VM", vm)["ha_restart_priority"] == "restart":
+        db.update("VM", vm, ha_always_run=True)
 
 
 def _note_shutdown(call: Call, vm: Ref, reason: str, action: str) -> None:

@@ -36,6 +36,38 @@ def test_all_vms_leave_one_after_another_and_the_host_stays_enabled(pool: Simula
     assert arrivals == sorted(set(arrivals))
 
 
+def test_progress_grows_by_vm_and_each_move_is_a_task_of_its_own(api: Api) -> None:
+    host = api.named("host", "xs1")
+    first, *others = vms = api.guests(host)
+    task = api.begin("host.evacuate", host)
+    api.clock.advance(10)
+    assert api.task.get_progress(task) == 0
+    (move,) = api.VM.get_current_operations(first)
+    assert api.task.get_name_label(move) == "VM.pool_migrate"
+
+    api.clock.advance(10)
+
+    assert api.task.get_progress(task) == 1 / len(vms)
+    assert move not in api.task.get_all()
+    assert api.VM.get_current_operations(others[0])
+    api.finish(task)
+
+
+def test_cancelling_a_move_ends_the_evacuation(api: Api) -> None:
+    host = api.named("host", "xs1")
+    vms = api.guests(host)
+    task = api.begin("host.evacuate", host)
+    api.clock.advance(5)
+    (move,) = api.VM.get_current_operations(vms[0])
+
+    api.task.cancel(move)
+    api.clock.advance(1)
+
+    assert api.task.get_status(task) == "cancelled"
+    assert api.guests(host) == vms
+    assert api.host.get_current_operations(host) == {}
+
+
 def test_vms_go_where_most_memory_is_free(api: Api) -> None:
     source, crowded, roomy = (api.named("host", name) for name in ("xs1", "xs2", "xs3"))
     first, *_ = api.guests(roomy)

@@ -4,6 +4,7 @@ import pytest
 import XenAPI
 
 from simulator import Fault, FaultRule, SimulatedPool
+from simulator.call import Ref
 from simulator.world import Phase
 from tests.simulator.api import Api, failure, listens, url_of
 
@@ -220,6 +221,28 @@ class TestRestartingTheAgent:
         after = times(api, host)
         assert after[0] == boot
         assert float(after[1]) > float(agent)
+
+    def test_a_reboot_in_the_meantime_goes_on(self, pool: SimulatedPool, api: Api, host: str) -> None:
+        api.host.disable(host)
+        api.do("host.restart_agent", host)
+        api.do("host.reboot", host)
+        api.do("host.restart_agent", host)
+
+        api.clock.advance(300)
+
+        assert len(pool.journal.events("boot")) == 1
+        assert pool.world.hosts[Ref(host)].phase is Phase.UP
+        assert api.host.get_enabled(host)
+        assert listens(pool, "xs2")
+
+    def test_two_restarts_in_a_row_end_well(self, pool: SimulatedPool, api: Api, host: str) -> None:
+        api.do("host.restart_agent", host)
+        api.do("host.restart_agent", host)
+
+        api.clock.advance(120)
+
+        assert pool.world.hosts[Ref(host)].phase is Phase.UP
+        assert api.host.get_enabled(host)
 
     def test_a_host_that_a_user_disabled_enables_itself_again(self, api: Api, host: str) -> None:
         api.host.disable(host)

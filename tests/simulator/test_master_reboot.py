@@ -71,6 +71,17 @@ def test_the_database_is_kept(api: Api, master: str, slave: str) -> None:
     assert "scan" in api.SR.get_allowed_operations(api.named("SR", "NFS virtual disk storage"))
 
 
+def test_memory_in_use_is_measured_again(api: Api, master: str, slave: str) -> None:
+    (vm, *_) = api.guests(slave)
+    metrics = api.VM.get_metrics(vm)
+    before = api.VM_metrics.get_memory_actual(metrics)
+    reboot(api, master)
+    api.clock.advance(150)
+    api.log_in()
+
+    assert api.VM_metrics.get_memory_actual(metrics) == before != "0"
+
+
 def test_slaves_seem_dead_until_they_are_heard_of(api: Api, master: str, slave: str) -> None:
     reboot(api, master)
     api.clock.advance(116)

@@ -228,3 +228,24 @@ def test_calls_for_a_vm_on_a_dead_host_fail_at_once(pool: SimulatedPool, api: Ap
 
     assert failure(api.do, "VM.clean_shutdown", vm) == ["HOST_OFFLINE", host]
     assert api.VM.get_current_operations(vm) == {}
+
+
+def test_a_running_vm_has_a_console_on_its_host(api: Api, off: str) -> None:
+    host = api.named("host", "xs3")
+    api.do("VM.start_on", off, host, False, False)
+    (console,) = api.VM.get_consoles(off)
+    assert api.console.get_location(console) == f"https://127.0.0.3/console?ref={console}"
+
+    api.do("VM.hard_shutdown", off)
+
+    assert api.VM.get_consoles(off) == []
+    assert console not in api.console.get_all()
+
+
+def test_ha_protects_what_users_start_and_not_what_they_stop(pool: SimulatedPool, api: Api, off: str) -> None:
+    pool.db.update("VM", off, ha_restart_priority="restart")
+
+    api.do("VM.start", off, False, False)
+    assert api.VM.get_ha_always_run(off)
+    api.do("VM.clean_shutdown", off)
+    assert not api.VM.get_ha_always_run(off)
