@@ -1,6 +1,6 @@
 """What starting, moving and stopping a guest changes in the database, each as one step.
 
-Source: xapi 6.0.2, xapi_vm_lifecycle (force_state_reset), vmops and xapi_vm_helpers (populate_cpu_flags).
+Source: xapi 6.0.2, xapi_vm_lifecycle (force_state_reset) and vmops.
 """
 
 from typing import Any, Final
@@ -10,6 +10,7 @@ from simulator.call import NULL, Ref
 from simulator.clock import Clock
 from simulator.database import Database, Row
 from simulator.dates import iso8601
+from simulator.processors import flags
 from simulator.vm_record import has_booted_hvm, remember_boot, will_boot_hvm
 
 _NO_DOMAIN: Final = -1
@@ -41,7 +42,7 @@ def appear(db: Database, vm: Ref, host: Ref, *, power_state: str = "Running") ->
             scheduled_to_be_resident_on=NULL,
             power_state=power_state,
             domid=_new_domid(db),
-            last_boot_CPU_flags={**row["last_boot_CPU_flags"], **cpu_flags(db, host)},
+            last_boot_CPU_flags={**row["last_boot_CPU_flags"], **flags(db, host)},
         )
         _use_memory(db, host, _footprint(row))
         _follow(db, vm)
@@ -86,12 +87,6 @@ def measure(db: Database, vm: Ref) -> None:
 def is_running(vm: Row) -> bool:
     """Tell whether a VM has a domain, with its processors going on or paused."""
     return vm["power_state"] in {"Running", "Paused"}
-
-
-def cpu_flags(db: Database, host: Ref) -> dict[str, str]:
-    """Return what of a host's processors a VM that runs there comes to depend on."""
-    info = db.get("host", host)["cpu_info"]
-    return {key: info[key] for key in ("vendor", "features") if key in info}
 
 
 def _new_domid(db: Database) -> int:

@@ -3,14 +3,17 @@
 Source: xapi 6.0.2, xapi_ha_vm_failover and binpack.
 """
 
-from collections.abc import Collection, Iterable
-from itertools import permutations
+from collections.abc import Collection, Iterable, Sequence
+from itertools import permutations, takewhile
+from math import perm
+from typing import Final
 
 from simulator.call import Ref, XapiError
 from simulator.database import Database, Row
 from simulator.evacuation import is_protected, pack
 from simulator.placement import is_live
 
+_MOST_ORDERS: Final = 3500
 _Homes = dict[Ref, Ref]
 _Sizes = dict[Ref, int]
 
@@ -31,7 +34,8 @@ def most_failures(db: Database) -> int:
     """Return how many hosts, whichever, could fail one after another with all protected VMs restarted."""
     with db.lock:
         hosts = _usable_hosts(db)
-        return max((count for count in range(len(hosts)) if plan_exists(db, hosts, count)), default=0)
+        survived = takewhile(lambda count: plan_exists(db, hosts, count), range(1, len(hosts) + 1))
+        return max(survived, default=0)
 
 
 def plan_exists(db: Database, hosts: Collection[Ref], failures: int) -> bool:
@@ -40,14 +44,21 @@ def plan_exists(db: Database, hosts: Collection[Ref], failures: int) -> bool:
     Memory is counted as if no guest ballooned. VMs are taken to run on any host.
     """
     protected = {vm: row for vm, row in db.rows("VM").items() if is_protected(row)}
-    if protected and failures >= len(hosts):
+    if failures > len(hosts) or (protected and failures == len(hosts)):
         return False
     sizes = {vm: _largest(row) for vm, row in protected.items()}
     free = {host: _free(db, host) for host in hosts}
     homes = {vm: row["resident_on"] for vm, row in protected.items() if row["resident_on"] in free}
     if not _restart(protected.keys() - homes.keys(), homes, sizes, free):
         return False
-    return all(_survives(order, dict(homes), sizes, dict(free)) for order in permutations(hosts, failures))
+    return all(_survives(order, dict(homes), sizes, dict(free)) for order in _orders(free, failures))
+
+
+def _orders(free: _Sizes, failures: int) -> Iterable[Sequence[Ref]]:
+    """Every order in which hosts can fail; where those are too many, only the fullest hosts first."""
+    if perm(len(free), failures) < _MOST_ORDERS:
+        return permutations(free, failures)
+    return [sorted(free, key=lambda host: free[host])[:failures]]
 
 
 def _survives(failing: Iterable[Ref], homes: _Homes, sizes: _Sizes, free: _Sizes) -> bool:

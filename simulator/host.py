@@ -55,8 +55,8 @@ def evacuate(call: Call, host: Ref) -> None:
     master = Agent.of(call.world, call.host)
     with operation(call, "host", host, "evacuate"):
         plan = plan_evacuation(call.db, host)
-        for errors in plan.errors.values():
-            raise errors[-1]
+        if plan.errors:
+            raise next(iter(plan.errors.values()))[-1]
         for number, (vm, target) in enumerate(plan.moves.items()):
             call.task.set_progress(number / len(plan.moves))
             master.assert_running()
@@ -139,7 +139,7 @@ def compute_memory_overhead(call: Call, host: Ref) -> int:
 
 
 @message("host.call_plugin")
-def call_plugin(call: Call, host: Ref, plugin: str, fn: str, args: Mapping[str, str]) -> str:  # noqa: ARG001
+def call_plugin(call: Call, host: Ref, plugin: str, _fn: str, _args: Mapping[str, str]) -> str:
     """Refuse: the simulated control domains hold no plugins; 6.0.2 has no disk-space either."""
     contact(call.world, host)
     raise XapiError("XENAPI_MISSING_PLUGIN", plugin)
@@ -167,7 +167,7 @@ def _assert_empty(call: Call, host: Ref) -> None:
     """An enabled host may have got VMs meanwhile; xapi ends in a failed assertion then."""
     residents = call.db.get("host", host)["resident_VMs"]
     if not all(call.db.get("VM", vm)["is_control_domain"] for vm in residents):
-        raise XapiError("INTERNAL_ERROR", 'File "xapi_host.ml", line 461, characters 4-10: Assertion failed')
+        raise XapiError("INTERNAL_ERROR", 'File "xapi_host.ml", line 443, characters 4-10: Assertion failed')
 
 
 def _go_down(call: Call, host: Ref, name: str, description: str) -> None:

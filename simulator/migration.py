@@ -13,6 +13,7 @@ from simulator.forwarding import Agent, contact
 from simulator.host_versions import assert_not_older
 from simulator.operations import operation
 from simulator.placement import assert_can_boot_here, assert_sees_storage
+from simulator.processors import assert_compatible
 from simulator.reservation import reserved
 from simulator.vm_record import boot_record
 from simulator.world import World
@@ -51,7 +52,7 @@ def _checked_target(db: Database, vm: Ref, host: Ref) -> Ref:
 def _move(call: Call, vm: Ref, host: Ref, options: Mapping[str, str]) -> None:
     sender = contact(call.world, call.db.get("VM", vm)["resident_on"])
     if options.get("force") != "true":
-        _assert_compatible(call.db, vm, host)
+        assert_compatible(call.db, vm, host)
     if not call.db.get("host", host)["enabled"]:
         raise XapiError("HOST_DISABLED", vm)  # the VM, where the error means a host: a slip of 6.x
     receiver = Agent.of(call.world, host)
@@ -70,20 +71,3 @@ def _assert_both_run(sender: Agent, receiver: Agent) -> None:
     sender.assert_running()
     if not receiver.running:
         raise XapiError("HOST_OFFLINE", receiver.runtime.ref)
-
-
-def _assert_compatible(db: Database, vm: Ref, host: Ref) -> None:
-    """A VM keeps the processor features that it found when it booted."""
-    needed = db.get("VM", vm)["last_boot_CPU_flags"]
-    offered = guest.cpu_flags(db, host)
-    if "vendor" in needed and needed["vendor"] != offered.get("vendor"):
-        reason = "VM was last booted on a host which had a CPU from a different vendor."
-        raise XapiError("VM_INCOMPATIBLE_WITH_THIS_HOST", vm, host, reason)
-    missing = _features(needed.get("features", "")) & ~_features(offered.get("features", ""))
-    if missing:
-        reason = "VM was last booted on a CPU with features this host's CPU does not have."
-        raise XapiError("VM_INCOMPATIBLE_WITH_THIS_HOST", vm, host, reason)
-
-
-def _features(mask: str) -> int:
-    return int(mask.replace("-", "") or "0", 16)

@@ -3,7 +3,6 @@
 Source: xapi 6.0.2, message_forwarding (with_vm_operation, with_host_operation, retry).
 """
 
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Protocol
@@ -15,6 +14,9 @@ from simulator.device_operations import Drives
 
 LONGEST_WAIT: Final = 2 * 3600.0
 """Simulated seconds after which xapi gives up and reports OTHER_OPERATION_IN_PROGRESS."""
+
+_RETRY: Final = 10.0
+"""xapi draws between 1 and 20, and is woken early too."""
 
 
 class _Rules(Protocol):
@@ -77,6 +79,6 @@ def _claim_when_free(call: Call, table: str, ref: Ref, name: str) -> None:
         except XapiError as reason:
             if reason.code != "OTHER_OPERATION_IN_PROGRESS" or call.clock.now() >= give_up:
                 raise
-            call.db.wait_change(generation, random.uniform(1.0, 20.0))
+            call.db.wait_change(generation, _RETRY)
         else:
             return

@@ -19,9 +19,8 @@ def sync_database(call: Call) -> None:
 
 
 @message("pool.is_slave")
-def is_slave(call: Call, host: Ref) -> bool:
+def is_slave(call: Call, _host: Ref) -> bool:
     """Tell whether the contacted host is a slave, whatever host is named."""
-    del host
     return call.host != call.world.master
 
 
@@ -90,9 +89,8 @@ def set_ha_host_failures_to_tolerate(call: Call, pool: Ref, value: int) -> None:
 
 
 @message("pool.ha_prevent_restarts_for")
-def ha_prevent_restarts_for(call: Call, seconds: int) -> None:
+def ha_prevent_restarts_for(call: Call, _seconds: int) -> None:
     """Let HA restart no VM for a while: nothing to do, it never does here. Raises HA_NOT_ENABLED []."""
-    del seconds
     if not call.db.get("pool", call.world.pool)["ha_enabled"]:
         raise XapiError("HA_NOT_ENABLED")
 

@@ -3,7 +3,6 @@
 Source: xapi 6.0.2, xapi_pool_patch.
 """
 
-import uuid
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +21,7 @@ def precheck(call: Call, patch: Ref, host: Ref) -> str:
     Raises CANNOT_FIND_PATCH [] if the master no longer has the file, and PATCH_PRECHECK_FAILED_*.
     """
     agent = contact(call.world, host)
-    update = read_update(_file(call.world, patch), call.world.known_hotfixes)
+    update = read_update(_file(call.world, _uuid(call, patch)), call.world.known_hotfixes)
     return _precheck(call, patch, agent, update)
 
 
@@ -35,7 +34,7 @@ def apply(call: Call, patch: Ref, host: Ref) -> str:
     agent = contact(call.world, host)
     if is_applied(call.db, patch, host):
         raise XapiError("PATCH_ALREADY_APPLIED", patch)
-    file = _copy(call.world, patch, agent.runtime)
+    file = _copy(call.world, _uuid(call, patch), agent.runtime)
     update = read_update(file, call.world.known_hotfixes)
     failure = call.world.fault_for("pool_patch.precheck", [patch, host])
     if failure is not None and failure.error:
@@ -58,7 +57,7 @@ def pool_apply(call: Call, patch: Ref) -> None:
 @message("pool_patch.clean")
 def clean(call: Call, patch: Ref) -> None:
     """Remove the master's file of a hotfix. The record stays; the hosts' copies do too."""
-    _remove_file(call.world, call.db.get("pool_patch", patch)["uuid"])
+    _remove_file(call.world.hosts[call.world.master], _uuid(call, patch))
     call.db.update("pool_patch", patch, filename="")
 
 
@@ -66,11 +65,11 @@ def clean(call: Call, patch: Ref) -> None:
 def destroy(call: Call, patch: Ref) -> None:
     """Forget a hotfix and remove its file; raise PATCH_IS_APPLIED [] if any host has it."""
     with call.db.lock:
-        uuid_ = call.db.get("pool_patch", patch)["uuid"]
+        uuid = _uuid(call, patch)
         if any(is_applied(call.db, patch, host) for host in call.db.rows("host")):
             raise XapiError("PATCH_IS_APPLIED")
         call.db.destroy("pool_patch", patch)
-    _remove_file(call.world, uuid_)
+    _remove_file(call.world.hosts[call.world.master], uuid)
 
 
 @message("host_patch.apply")
@@ -121,9 +120,7 @@ def _install(host: HostRuntime, update: UpdateInfo, now: float) -> None:
     stamp = StampInfo(
         update.uuid, update.name_label, update.name_description, update.version, update.guidance, now
     )
-    contained = [
-        replace(stamp, uuid=contained_uuid, name_label=name) for name, contained_uuid in update.rolls_up
-    ]
+    contained = [replace(stamp, uuid=uuid, name_label=name) for name, uuid in update.rolls_up]
     for one in (stamp, *contained):
         host.stamps.setdefault(one.uuid, one)
     renewed = {_package_name(package) for package in update.packages}
@@ -136,29 +133,31 @@ def _package_name(package: str) -> str:
     return package.rsplit("-", 2)[0]
 
 
-def _file(world: World, patch: Ref) -> Path:
+def _file(world: World, uuid: str) -> Path:
     """The master's file, which slaves fetch."""
-    file = world.hosts[world.master].files.get(world.db.get("pool_patch", patch)["uuid"])
+    file = world.hosts[world.master].files.get(uuid)
     if file is None or not file.exists():
         raise XapiError("CANNOT_FIND_PATCH")
     return file
 
 
-def _copy(world: World, patch: Ref, host: HostRuntime) -> Path:
+def _copy(world: World, uuid: str, host: HostRuntime) -> Path:
     """The host's own file; a slave's stays when the hotfix is cleaned, as in 6.0.x."""
-    file = _file(world, patch)
+    file = _file(world, uuid)
     if host.ref == world.master:
         return file
-    copy = patch_folder(world, host.ref) / str(uuid.uuid4())
+    copy = patch_folder(world, host.ref) / world.db.new_uuid()
     copy.hardlink_to(file)
-    previous = host.files.get(world.db.get("pool_patch", patch)["uuid"])
-    if previous is not None:
-        previous.unlink(missing_ok=True)
-    host.files[world.db.get("pool_patch", patch)["uuid"]] = copy
+    _remove_file(host, uuid)
+    host.files[uuid] = copy
     return copy
 
 
-def _remove_file(world: World, uuid_: str) -> None:
-    file = world.hosts[world.master].files.pop(uuid_, None)
+def _remove_file(host: HostRuntime, uuid: str) -> None:
+    file = host.files.pop(uuid, None)
     if file is not None:
         file.unlink(missing_ok=True)
+
+
+def _uuid(call: Call, patch: Ref) -> str:
+    return str(call.db.get("pool_patch", patch)["uuid"])

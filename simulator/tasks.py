@@ -38,7 +38,7 @@ class Task:
     def check_cancelled(self) -> None:
         """Raise TASK_CANCELLED if a client asked to cancel the task."""
         if self.cancelling:
-            raise XapiError("TASK_CANCELLED")
+            raise XapiError("TASK_CANCELLED", self.ref)
 
     def complete(self, result: str = "") -> None:
         """End the task in success; a task that is not pending stays as it is."""

@@ -59,17 +59,15 @@ def download(request: Request, call: Call) -> str | None:
 def _receive(request: Request, call: Call, file: Path) -> UpdateInfo:
     try:
         with file.open("wb") as target:
-            _copy_body(request, target)
-        if call.fault is not None and call.fault.full:
-            raise OSError("No space left on device")  # noqa: TRY301  # what the copy would raise
+            _copy_body(request, target, full=call.fault is not None and call.fault.full)
         return read_update(file, call.world.known_hotfixes)
     except (BadUpdate, OSError) as broken:
         file.unlink(missing_ok=True)
         raise XapiError("INVALID_PATCH") from broken
 
 
-def _copy_body(request: Request, target: BinaryIO) -> None:
-    """Copy as much as Content-Length says, or to the end of the connection."""
+def _copy_body(request: Request, target: BinaryIO, *, full: bool) -> None:
+    """Copy as much as Content-Length says, or to the end of the connection; raise OSError for any trouble."""
     left = request.content_length
     if left is None:
         shutil.copyfileobj(request.rfile, target, _BLOCK)
@@ -79,6 +77,8 @@ def _copy_body(request: Request, target: BinaryIO) -> None:
             raise OSError("the connection ended before the file did")
         target.write(block)
         left -= len(block)
+    if full:
+        raise OSError("No space left on device")
 
 
 def _register(call: Call, update: UpdateInfo, file: Path) -> Ref:

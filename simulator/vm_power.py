@@ -16,6 +16,7 @@ from simulator.host_choice import choose_host
 from simulator.host_versions import assert_newest
 from simulator.operations import operation
 from simulator.placement import assert_can_boot_here, is_live
+from simulator.processors import assert_compatible
 from simulator.reservation import reserved
 from simulator.vm_record import boot_record
 
@@ -24,29 +25,29 @@ _Choice = Callable[[Row], Ref]
 
 
 @message("VM.start")
-def start(call: Call, vm: Ref, start_paused: bool, force: bool) -> None:  # noqa: ARG001  # force: licences only
+def start(call: Call, vm: Ref, start_paused: bool, _force: bool) -> None:
     """Start a halted VM on a host of xapi's choice; NO_HOSTS_AVAILABLE [] if there is none."""
     _start(call, vm, "start", _any_host(call, vm), paused=start_paused)
 
 
 @message("VM.start_on")
-def start_on(call: Call, vm: Ref, host: Ref, start_paused: bool, force: bool) -> None:  # noqa: ARG001
+def start_on(call: Call, vm: Ref, host: Ref, start_paused: bool, _force: bool) -> None:
     """Start a halted VM on a given host."""
     assert_newest(call.db, host)
     _start(call, vm, "start_on", _this_host(call.db, vm, host), paused=start_paused)
 
 
 @message("VM.resume")
-def resume(call: Call, vm: Ref, start_paused: bool, force: bool) -> None:  # noqa: ARG001
-    """Resume a suspended VM on a host of xapi's choice."""
-    _resume(call, vm, "resume", _any_host(call, vm), paused=start_paused)
+def resume(call: Call, vm: Ref, start_paused: bool, force: bool) -> None:
+    """Resume a suspended VM on a host of xapi's choice; unless forced, only on processors like its own."""
+    _resume(call, vm, "resume", _any_host(call, vm), paused=start_paused, force=force)
 
 
 @message("VM.resume_on")
-def resume_on(call: Call, vm: Ref, host: Ref, start_paused: bool, force: bool) -> None:  # noqa: ARG001
-    """Resume a suspended VM on a given host."""
+def resume_on(call: Call, vm: Ref, host: Ref, start_paused: bool, force: bool) -> None:
+    """Resume a suspended VM on a given host; unless forced, only on processors like its own."""
     assert_newest(call.db, host)
-    _resume(call, vm, "resume_on", _this_host(call.db, vm, host), paused=start_paused)
+    _resume(call, vm, "resume_on", _this_host(call.db, vm, host), paused=start_paused, force=force)
 
 
 @message("VM.suspend")
@@ -149,11 +150,13 @@ def _start(call: Call, vm: Ref, name: str, choose: _Choice, *, paused: bool) -> 
                 guest.boot(call.db, call.clock, vm, host, paused=paused)
 
 
-def _resume(call: Call, vm: Ref, name: str, choose: _Choice, *, paused: bool) -> None:
+def _resume(call: Call, vm: Ref, name: str, choose: _Choice, *, paused: bool, force: bool) -> None:
     with operation(call, "VM", vm, name):
         record = boot_record(call.db.get("VM", vm))
         with reserved(call, vm, "vm_resume", lambda: choose(record)) as host:
             agent = contact(call.world, host)
+            if not force:
+                assert_compatible(call.db, vm, host)
             _work(call, agent, call.world.durations.vm_suspend)
             with call.db.lock:
                 agent.assert_running()

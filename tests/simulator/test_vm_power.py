@@ -112,6 +112,21 @@ def test_a_suspended_vm_can_be_resumed_anywhere(api: Api, vm: str) -> None:
     assert api.VM.get_resident_on(vm) != api.named("host", "xs1")
 
 
+def test_a_vm_is_not_resumed_on_other_processors_unless_forced(
+    pool: SimulatedPool, api: Api, vm: str
+) -> None:
+    host = api.named("host", "xs2")
+    api.do("VM.suspend", vm)
+    pool.db.set_in_map("host", host, "cpu_info", "features", "00000001-00000000-00000000-00000000")
+
+    code, *params = failure(api.do, "VM.resume_on", vm, host, False, False)
+
+    assert [code, *params[:2]] == ["VM_INCOMPATIBLE_WITH_THIS_HOST", vm, host]
+    assert api.VM.get_power_state(vm) == "Suspended"
+    api.do("VM.resume_on", vm, host, False, True)
+    assert api.VM.get_power_state(vm) == "Running"
+
+
 def test_shutting_a_suspended_vm_down_throws_its_image_away(api: Api, vm: str) -> None:
     api.do("VM.suspend", vm)
     image = api.VM.get_suspend_VDI(vm)
