@@ -146,13 +146,15 @@ def _take_the_lead(world: World, master: HostRuntime) -> None:
 def _hear_of_slaves(world: World) -> None:
     """Slaves connect again: they are alive, and those that no user disabled enable themselves."""
     world.clock.sleep(world.durations.emergency)
+    if not world.hosts[world.master].serves:
+        return
     for vm in world.db.rows("VM"):
         guest.measure(world.db, vm)
-    for host in world.hosts.values():
-        if host.ref != world.master and host.phase in (Phase.UP, Phase.STARTING):
-            _set_live(world.db, host.ref, live=True)
-        if host.ref != world.master and host.phase is Phase.UP:
-            _consider_enabling(world, host)
+    for slave in (host for host in world.hosts.values() if host.ref != world.master):
+        if slave.phase in (Phase.UP, Phase.STARTING):
+            _set_live(world.db, slave.ref, live=True)
+        if slave.phase is Phase.UP:
+            _consider_enabling(world, slave)
 
 
 def _say_hello(world: World, slave: HostRuntime) -> bool:

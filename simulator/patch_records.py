@@ -29,10 +29,12 @@ def synchronise(db: Database, host: HostRuntime) -> None:
     with db.lock:
         stamps = {known_patch(db, stamp): stamp for stamp in host.stamps.values()}
         records = {db.get("host_patch", record)["pool_patch"]: record for record in _records(db, host.ref)}
-        for patch in stamps.keys() - records.keys():
-            add_record(db, patch, host.ref, stamps[patch].applied_at)
-        for patch in records.keys() - stamps.keys():
-            db.destroy("host_patch", records[patch])
+        for patch, stamp in stamps.items():
+            if patch not in records:
+                add_record(db, patch, host.ref, stamp.applied_at)
+        for patch, record in records.items():
+            if patch not in stamps:
+                db.destroy("host_patch", record)
 
 
 def known_patch(db: Database, stamp: StampInfo) -> Ref:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import XenAPI
 
-from simulator import ManualClock, SimulatedPool
+from simulator import ManualClock, SimulatedPool, handlers
 from simulator.call import MESSAGES, Call, Ref, XapiError
 from tests.simulator.api import Api, failure
 from tests.simulator.raw import request, value, xml
@@ -25,13 +25,11 @@ def handler() -> Iterator[dict[str, object]]:
         if behaviour.get("bug"):
             raise KeyError(op)
 
-    before = MESSAGES.get("VM.assert_operation_valid")
+    handlers.register()
+    before = MESSAGES["VM.assert_operation_valid"]
     MESSAGES["VM.assert_operation_valid"] = serve
     yield behaviour
-    if before:
-        MESSAGES["VM.assert_operation_valid"] = before
-    else:
-        del MESSAGES["VM.assert_operation_valid"]
+    MESSAGES["VM.assert_operation_valid"] = before
 
 
 @pytest.fixture
