@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from simulator import Model, SimulatedPool
+
 # Read when Prefect and the tasks are imported, which is before any fixture runs.
 os.environ |= {
     "DO_NOT_TRACK": "1",
@@ -41,3 +43,18 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with temporary_settings(ours), prefect_test_harness(server_startup_timeout=60):
         url = str(PREFECT_API_DATABASE_CONNECTION_URL.value())
         yield Path(url.rpartition(":///")[2])
+
+
+@pytest.fixture
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at a pool as often as its fast clock makes worth while."""
+    monkeypatch.setenv("XENPATCH_POLL_SECONDS", "0.05")
+
+
+@pytest.fixture
+def small_pool(quick_looks: None) -> Iterator[SimulatedPool]:
+    """A simulated pool of two hosts and two running VMs; what a test leaves behind on it fails the test."""
+    del quick_looks
+    with SimulatedPool(Model(hosts=2, vms=2), speed=600) as pool:
+        yield pool
+        assert pool.leaks() == []

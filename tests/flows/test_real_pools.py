@@ -13,7 +13,7 @@ from xenpatch.errors import PrecheckRefused
 from xenpatch.prechecks.finding import Severity
 from xenpatch.xapi.session import open_session
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = pytest.mark.usefixtures("prefect_server", "quick_looks")
 
 STUCK = {
     "TampaTwoHostPoolSelectioniSCSI.xml": {

@@ -9,6 +9,7 @@ from typing import BinaryIO
 from urllib.parse import urlencode, urlsplit
 
 from xenpatch.errors import PoolError, ReplyLost, UploadFailed, XapiFailure
+from xenpatch.waiting import Pace
 from xenpatch.xapi import tasks
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.transport import open_connection
@@ -49,7 +50,8 @@ def upload_patch(session: Session, body: BinaryIO, size: int, *, on_sent: Sent |
 
 
 def _limit(broken: str | None) -> float:
-    return _TASK_LIMIT if broken is None else _STALL
+    """Seconds for the task to end: of a broken upload it may never, since the server may not know of it."""
+    return _TASK_LIMIT if broken is None else 3 * Pace.from_environment().grace
 
 
 def _put(session: Session, target: str, body: BinaryIO, size: int, on_sent: Sent | None) -> str | None:
