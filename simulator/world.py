@@ -214,9 +214,9 @@ class World:
                     self._threads.discard(threading.current_thread())
 
         thread = threading.Thread(target=run, name=function.__qualname__, daemon=True)
-        with self._threads_lock:
+        with self._threads_lock:  # so that nobody joins it before it is started
             self._threads.add(thread)
-        thread.start()
+            thread.start()
         return thread
 
     def method_names(self) -> list[str]:
