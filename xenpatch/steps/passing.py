@@ -7,6 +7,8 @@ PASSING = {
     "INTERNAL_ERROR": "6.x reports a migration that broke in the hypervisor so",
     "OTHER_OPERATION_IN_PROGRESS": "somebody else works on the object",
     "CANNOT_CONTACT_HOST": "a member cannot be reached at the moment",
+    "HOST_OFFLINE": "after its restart the master waits for the heartbeat of each member",
+    "HOST_NOT_LIVE": "after its restart the master waits for the heartbeat of each member",
     "HOST_STILL_BOOTING": "a toolstack is starting",
     "TASK_CANCELLED": "a restarting toolstack cancels its tasks",
     "VM_FAILED_SHUTDOWN_ACKNOWLEDGMENT": "the guest did not answer in time",

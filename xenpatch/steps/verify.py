@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xenpatch.errors import VerificationFailed
+from xenpatch.errors import VerificationFailed, WaitTimeout
 from xenpatch.hotfix.manifest import Manifest
 from xenpatch.ssh import Dom0Access
+from xenpatch.waiting import NotYet, wait_for
 from xenpatch.xapi.inventory import Host, Inventory
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import read_inventory
 from xenpatch.xapi.types import HostUuid, SrUuid
+
+HEALTHY_LIMIT = 300.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def verify(
     session: Session, host: HostUuid, manifest: Manifest, before: Baseline, ssh: Dom0Access | None
 ) -> Verified:
     """Look at everything that patching means for a host; raise VerificationFailed with all that is wrong."""
-    pool = read_inventory(session)
+    pool = _healthy(session)
     here = pool.host(host)
     wrong = [*_in_the_pool(pool, here, manifest, before.storage)]
     proved = [
@@ -67,6 +70,20 @@ def verify(
             wrong.append(f"package {package.nvra} is not installed (found: {found})")
     proved.append(f"{sum(package.known for package in manifest.packages)} packages installed")
     return _result(here, wrong, proved, unchecked)
+
+
+def _healthy(session: Session) -> Inventory:
+    """The pool, with every host in service: after the master's restart members count as dead for a while."""
+
+    def look() -> Inventory | NotYet:
+        pool = read_inventory(session)
+        out = [host.name for host in pool.hosts if not (host.live and host.enabled)]
+        return NotYet(f"{', '.join(out)} not in service") if out else pool
+
+    try:
+        return wait_for("every host of the pool to be in service", look, HEALTHY_LIMIT)
+    except WaitTimeout as late:
+        raise VerificationFailed(f"{late}. No further host was touched. Cure this and start again.") from None
 
 
 def _in_the_pool(pool: Inventory, here: Host, manifest: Manifest, storage: frozenset[SrUuid]) -> list[str]:
