@@ -10,12 +10,14 @@ XenpatchError
 ├── Refused               the pool must not be touched as it is; nothing was changed
 │   ├── PrecheckRefused
 │   └── RunInProgress
+├── SettingsUnavailable   what was saved in Prefect cannot be read; nothing was contacted or changed
 ├── Stopped               a safe boundary was reached before the end; continue later
 └── PoolError             the work on the pool failed
     ├── XapiFailure       the XenAPI answered with an error
     ├── LoginRefused      wrong user or password
     ├── Unreachable       no connection; the request was not sent
-    │   └── Untrusted     the other end is not who it should be
+    ├── Untrusted         the other end is not who it should be
+    ├── HttpRefused       the pool refused to send or take a file
     ├── ReplyLost         the request was sent, its answer never came
     ├── TaskLost          the server no longer knows the task
     ├── WaitTimeout       something awaited did not come about in its time
@@ -27,6 +29,7 @@ XenpatchError
         ├── BackupFailed
         ├── ApplyFailed
         ├── DrainFailed
+        ├── PoolUnhealthy
         ├── RebootFailed
         ├── VerificationFailed
         ├── ReturnFailed
@@ -69,6 +72,10 @@ class RunInProgress(Refused):
     """Another run holds the pool's run record."""
 
 
+class SettingsUnavailable(XenpatchError):
+    """Prefect cannot be asked for what was saved in it; nothing was contacted or changed."""
+
+
 class Stopped(XenpatchError):
     """The run ended at a boundary where every VM runs and no host is out of service."""
 
@@ -99,8 +106,16 @@ class Unreachable(PoolError):
     """No connection could be made; the request was not sent."""
 
 
-class Untrusted(Unreachable):
+class Untrusted(PoolError):
     """The certificate or host key is not the expected one; no password was sent."""
+
+
+class HttpRefused(PoolError):
+    """The pool answered a request for a file with an HTTP error; ``status`` is its number."""
+
+    def __init__(self, request: str, status: int, reason: str) -> None:
+        super().__init__(f"the pool refused {request}: HTTP {status} {reason}".rstrip())
+        self.status = status
 
 
 class ReplyLost(PoolError):
@@ -153,6 +168,10 @@ class ApplyFailed(StepFailed):
 
 class DrainFailed(StepFailed):
     """A host could not be emptied of its VMs."""
+
+
+class PoolUnhealthy(StepFailed):
+    """The pool is in no state to have another host taken out of service."""
 
 
 class RebootFailed(StepFailed):
