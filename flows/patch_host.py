@@ -40,10 +40,10 @@ def patch_host(
     """Patch one host, or only bring its VMs home if its turn was over; every step looks before it acts."""
     began = time.monotonic()
     moved, rebooted, verified = 0, None, None
+    before = note_before(pool, run, ssh, turn)
     if turn.reboots:
-        before = note_before(pool, ssh, turn)
         moved = empty(pool, run, turn, manifest)
-        enter_maintenance(pool, run, turn)
+    if before is not None:
         rebooted = reboot_host(pool, run, turn, manifest, options.reboot_limit)
         verified = verify_host(pool, ssh, turn, manifest, before)
     home = bring_home(pool, run, turn)
@@ -64,12 +64,17 @@ def empty(pool: XenServerPool, run: RunId, turn: HostPlan, manifest: Manifest) -
     """Move the VMs away; a host that cannot be emptied goes back into service with its VMs."""
     take_out_of_service(pool, run, turn)
     try:
-        return move_all(pool, run, lambda: plan_departure(pool, manifest, turn))
-    except DrainFailed:
+        moved = move_all(pool, run, lambda: plan_departure(pool, manifest, turn))
+        enter_maintenance(pool, run, turn)
+    except DrainFailed as failed:
         put_back_into_service(pool, run, turn)
         bring_home(pool, run, turn)
         leave_maintenance(pool, run, turn)
-        raise
+        raise DrainFailed(
+            f"{turn.name} could not be emptied: {failed}. It is in service again with its VMs, was not "
+            "rebooted, and no further host was touched. Cure the cause and start again to continue."
+        ) from failed
+    return moved
 
 
 def bring_home(pool: XenServerPool, run: RunId, turn: HostPlan) -> int:

@@ -18,7 +18,7 @@ from tasks.precheck import look_at_pool, precheck
 from tasks.record import back_up, begin, finish, give_up
 from tasks.runner import workers
 from tasks.upload import upload
-from xenpatch.errors import PoolError
+from xenpatch.errors import PoolError, XenpatchError
 from xenpatch.hotfix.intake import Hotfix
 from xenpatch.options import PatchOptions
 from xenpatch.plan.model import Plan
@@ -52,7 +52,7 @@ def patch_pool(
 
     """
     began = time.monotonic()
-    run = RunId(flow_run.root_flow_run_id)
+    run = RunId(f"{flow_run.id}.{flow_run.run_count}")
     update = verify_checksum(hotfix, manifest)
     picture = look_at_pool(pool, run, update, ssh)
     if picture.done:
@@ -89,9 +89,17 @@ def _ours_until_the_end(pool: XenServerPool, run: RunId) -> Iterator[None]:
     except BaseException as failed:
         try:
             give_up(pool, run, (str(failed) or type(failed).__name__)[:500])
-        except PoolError as silent:
+        except XenpatchError as silent:
             get_run_logger().warning("the pool could not be told that this run has stopped: %s", silent)
+            if isinstance(failed, PoolError):
+                raise PoolError(f"{failed} {UNTOLD.format(run=run)}") from failed
         raise
+
+
+UNTOLD = (
+    "The pool could not be told that this run has stopped. Before starting again, tell it: xe pool-param-set "
+    "uuid=$(xe pool-list --minimal) other-config:xenpatch-stopped-{run}=dead"
+)
 
 
 def _report(

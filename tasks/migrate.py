@@ -31,9 +31,7 @@ def take_out_of_service(pool: XenServerPool, run: RunId, turn: HostPlan) -> None
 def plan_departure(pool: XenServerPool, manifest: Manifest, turn: HostPlan) -> tuple[Move, ...]:
     """The moves that empty the host, planned from the pool as it is; told when they are unexpected."""
     with connected(pool) as session:
-        plan = lifecycle.plan_rest(session, manifest)
-    now = plan.host(turn.host)
-    moves = now.out if now else ()
+        plan, moves = lifecycle.departure(session, manifest, turn.host)
     if not set(moves) <= set(turn.out):
         get_run_logger().info("the pool has changed, so what is left was planned anew")
         publish(Planned(plan))

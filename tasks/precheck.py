@@ -6,8 +6,9 @@ from prefect.cache_policies import NO_CACHE
 from blocks import Dom0SSH, XenServerPool
 from tasks import artifacts
 from tasks.connection import connected
+from tasks.retries import RETRIED
 from tasks.telling import telling
-from xenpatch.errors import PrecheckRefused
+from xenpatch.errors import PrecheckRefused, Refused
 from xenpatch.hotfix.intake import Hotfix
 from xenpatch.plan.model import Plan
 from xenpatch.prechecks.finding import Finding
@@ -18,6 +19,7 @@ from xenpatch.steps.precheck import ask_hosts, look, refuse_if_blocked
 from xenpatch.updates.mechanism import mechanism_for
 from xenpatch.xapi.inventory import Host
 from xenpatch.xapi.session import open_session
+from xenpatch.xapi.survey import read_inventory
 
 
 @task(task_run_name="look at the pool", cache_policy=NO_CACHE)
@@ -34,18 +36,18 @@ def look_at_pool(pool: XenServerPool, run: RunId, hotfix: Hotfix, ssh: Dom0SSH |
     return picture
 
 
-@task(task_run_name="precheck {hotfix.manifest.name} on every host", cache_policy=NO_CACHE)
+@task(task_run_name="precheck {hotfix.manifest.name} on every host", cache_policy=NO_CACHE, **RETRIED)
 def precheck(
     pool: XenServerPool, run: RunId, hotfix: Hotfix, ssh: Dom0SSH | None, *, uploaded: bool
 ) -> tuple[Finding, ...]:
     """Everything again, and each host's own precheck; a refusal takes our upload off the pool again."""
     with telling(Step.PRECHECK, "precheck every host") as told, connected(pool) as session:
-        picture = ask_hosts(session, hotfix, look(session, run, hotfix, ssh.access(pool) if ssh else None))
         try:
-            findings = _refuse_with_report(picture)
-        except PrecheckRefused:
+            picture = look(session, run, hotfix, ssh.access(pool) if ssh else None)
+            findings = _refuse_with_report(ask_hosts(session, hotfix, picture))
+        except Refused:
             if uploaded:
-                mechanism_for(picture.pool).remove(session, hotfix.manifest)
+                mechanism_for(read_inventory(session)).remove(session, hotfix.manifest)
             raise
         artifacts.findings(findings)
         told.done(f"{len(findings)} findings, none blocks")

@@ -17,7 +17,10 @@ from xenpatch.prechecks.picture import Picture
 from xenpatch.progress import Planned, Step, publish
 from xenpatch.record import RunId
 from xenpatch.steps import backup, lifecycle
+from xenpatch.xapi.session import open_session
 from xenpatch.xapi.survey import read_inventory
+
+_LAST_WORD = 20.0  # seconds: who cancels a flow does not wait long for it
 
 
 @task(task_run_name="back up the pool database", cache_policy=NO_CACHE)
@@ -51,5 +54,5 @@ def finish(pool: XenServerPool, run: RunId, manifest: Manifest) -> tuple[str, ..
 
 def give_up(pool: XenServerPool, run: RunId, reason: str) -> None:
     """Leave the record with the mark that this run acts no more, so that another may continue it."""
-    with connected(pool) as session:
+    with open_session(pool.endpoint(), patience=_LAST_WORD) as session:
         record.mark_stopped(session, run, reason)

@@ -11,14 +11,20 @@ from tasks.telling import telling
 from xenpatch.hotfix.manifest import Manifest
 from xenpatch.plan.model import HostPlan
 from xenpatch.progress import Condition, HostState, Step, publish
-from xenpatch.steps.verify import Baseline, Verified, baseline, verify
+from xenpatch.record import RunId, assert_ours
+from xenpatch.steps import verify as steps
+from xenpatch.steps.verify import Baseline, Verified
+from xenpatch.xapi.survey import read_inventory
 
 
 @task(task_run_name="note what {turn.name} is like before", cache_policy=NO_CACHE, **RETRIED)
-def note_before(pool: XenServerPool, ssh: Dom0SSH | None, turn: HostPlan) -> Baseline:
-    """What the host will be compared with after its reboot."""
+def note_before(pool: XenServerPool, run: RunId, ssh: Dom0SSH | None, turn: HostPlan) -> Baseline | None:
+    """What the host will be compared with; None for one that only gets its VMs back."""
     with connected(pool) as session:
-        return baseline(session, turn.host, ssh.access(pool) if ssh else None)
+        assert_ours(session, run)
+        if turn.reboots:
+            return steps.note_before(session, turn.host, ssh.access(pool) if ssh else None)
+        return Baseline.noted(read_inventory(session).host(turn.host))
 
 
 @task(task_run_name="verify {turn.name}", cache_policy=NO_CACHE, **RETRIED)
@@ -30,7 +36,7 @@ def verify_host(
         telling(Step.VERIFY, f"verify {turn.name}", turn.host) as told,
         connected(pool) as session,
     ):
-        verified = verify(session, turn.host, manifest, before, ssh.access(pool) if ssh else None)
+        verified = steps.verify(session, turn.host, manifest, before, ssh.access(pool) if ssh else None)
         told.done(", ".join(verified.proved))
     publish(HostState(turn.host, turn.name, Condition.PATCHED))
     for check in verified.unchecked:

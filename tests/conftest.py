@@ -49,6 +49,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at a pool as often as its fast clock makes worth while."""
     monkeypatch.setenv("XENPATCH_POLL_SECONDS", "0.05")
+    monkeypatch.setenv("XENPATCH_GRACE_SECONDS", "0.3")
 
 
 @pytest.fixture

@@ -22,7 +22,14 @@ def test_a_live_record_keeps_every_other_run_out_and_says_whose_it_is() -> None:
     reason = obstacle(HELD, SECOND, HOTFIX)
 
     assert reason is not None
-    for part in ("run-1", "XS602E008", "2026-11-23T02:00:00+00:00", "admin@console", "Nothing was changed"):
+    for part in (
+        "run-1",
+        "XS602E008",
+        "2026-11-23T02:00:00+00:00",
+        "admin@console",
+        "This run changed nothing",
+        "other-config:xenpatch-stopped-run-1=dead",
+    ):
         assert part in reason
 
 
@@ -38,7 +45,7 @@ def test_a_stopped_run_may_be_continued_with_the_same_hotfix_only() -> None:
     stopped = HELD | {STOPPED + FIRST: "ApplyFailed: xs2"}
 
     assert stop_reason(stopped) == "ApplyFailed: xs2"
-    assert obstacle(stopped, SECOND, HOTFIX.upper()) is None
+    assert obstacle(stopped, SECOND, HOTFIX) is None
     assert "to be continued first" in (
         obstacle(stopped, SECOND, "11111111-2222-3333-4444-555555555555") or ""
     )
@@ -57,3 +64,12 @@ def test_an_heir_that_stops_has_an_heir_too() -> None:
     twice = HELD | {STOPPED + FIRST: "a", TAKEN + FIRST: SECOND, STOPPED + SECOND: "b", TAKEN + SECOND: THIRD}
 
     assert owner(twice) == THIRD
+
+
+def test_a_run_that_has_stopped_must_take_over_from_itself() -> None:
+    assert obstacle(HELD | {STOPPED + FIRST: "stopped"}, FIRST, HOTFIX) is None
+    assert stop_reason(HELD | {STOPPED + FIRST: "stopped"}) == "stopped"
+
+
+def test_a_circle_of_heirs_ends() -> None:
+    assert owner(HELD | {TAKEN + FIRST: SECOND, TAKEN + SECOND: FIRST}) == SECOND

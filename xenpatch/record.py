@@ -5,7 +5,9 @@
 | xenpatch                     | pool | the record, JSON; never rewritten, so the first add wins      |
 | xenpatch-stopped-<run>       | pool | why that run ended before its end; it will act no more        |
 | xenpatch-taken-<run>         | pool | the run that took over from it; the first add wins again      |
-| xenpatch-home...             | host | uuids of the VMs whose home it is, comma-separated            |
+| xenpatch-home-...            | host | uuids of the VMs whose home it is, comma-separated            |
+| xenpatch-disabled            | host | that a run disabled it                                        |
+| xenpatch-before              | host | what it was like before; removed when it is verified          |
 | xenpatch-reboot              | host | the boot time in which it was told to reboot                  |
 
 `pool.add_to_other_config` fails with MAP_DUPLICATE_KEY when the key exists (XenAPI), from whatever
@@ -15,7 +17,7 @@ machine it comes: two runs on one pool are impossible.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import NewType
@@ -32,6 +34,8 @@ KEY = "xenpatch"
 STOPPED = "xenpatch-stopped-"
 TAKEN = "xenpatch-taken-"
 HOME = "xenpatch-home"
+DISABLED = "xenpatch-disabled"
+BEFORE = "xenpatch-before"
 OURS = "xenpatch"
 """Every key of ours begins so."""
 
@@ -65,12 +69,15 @@ def held_by(other_config: Mapping[str, str]) -> RunRecord | None:
 def owner(other_config: Mapping[str, str]) -> RunId | None:
     """The run that may act now: the record's own, or the last that took over."""
     record = held_by(other_config)
-    if record is None:
-        return None
-    run = record.run
-    while (heir := other_config.get(TAKEN + run)) is not None:
-        run = RunId(heir)
-    return run
+    return _chain(other_config, record.run)[-1] if record is not None else None
+
+
+def _chain(other_config: Mapping[str, str], run: RunId) -> list[RunId]:
+    """The run and those that took over from it, one after another; a circle ends where it began."""
+    chain = [run]
+    while (heir := other_config.get(TAKEN + chain[-1])) is not None and heir not in chain:
+        chain.append(RunId(heir))
+    return chain
 
 
 def stop_reason(other_config: Mapping[str, str]) -> str | None:
@@ -82,16 +89,17 @@ def stop_reason(other_config: Mapping[str, str]) -> str | None:
 def obstacle(other_config: Mapping[str, str], run: RunId, hotfix: str) -> str | None:
     """Why `run` may not begin or continue here, as a sentence; None when nothing is in its way."""
     record, holder = held_by(other_config), owner(other_config)
-    if record is None or holder == run:
+    if record is None or (holder == run and stop_reason(other_config) is None):
         return None
     who = f"run {holder} of {record.hotfix_name}, started {record.started} by {record.by}"
     if stop_reason(other_config) is None:
         return (
-            f"this pool is being patched already: {who}. Nothing was changed. If that run is dead for "
-            f"certain, remove the key {KEY!r} from the pool's other-config and start again."
+            f"this pool is being patched already: {who}. This run changed nothing. If that one is dead for "
+            "certain, say so on the pool, and start again to continue it: xe pool-param-set "
+            f"uuid=$(xe pool-list --minimal) other-config:{STOPPED}{holder}=dead"
         )
-    if record.hotfix.lower() != hotfix.lower():
-        return f"an unfinished run waits to be continued first: {who}. Nothing was changed."
+    if record.hotfix != hotfix:
+        return f"an unfinished run waits to be continued first: {who}. This run changed nothing."
     return None
 
 
@@ -104,7 +112,7 @@ def claim(session: Session, record: RunRecord) -> RunId | None:
         add_once(session, "pool", pool_ref(session), KEY, json.dumps(asdict(record)))
     found = _other_config(session)
     before = owner(found)
-    if before == record.run:
+    if before == record.run and stop_reason(found) is None:
         return None
     if before is None:
         raise RunInProgress("the run record could not be written on the pool; nothing was changed")
@@ -132,11 +140,11 @@ def mark_stopped(session: Session, run: RunId, reason: str) -> None:
 
 
 def release(session: Session, run: RunId) -> None:
-    """Remove every trace of the run from the pool, the lock last; safe to call again."""
+    """Remove every trace of the run from the pool, the lock first; safe to call again."""
     found = _other_config(session)
     if owner(found) not in (run, None):
         return
-    for key in (*(key for key in found if key.startswith((STOPPED, TAKEN))), KEY):
+    for key in (KEY, *(key for key in found if key.startswith((STOPPED, TAKEN)))):
         if key in found:
             session.call("pool.remove_from_other_config", pool_ref(session), key)
 
@@ -159,13 +167,11 @@ def _written_homes(pool: Inventory) -> dict[VmUuid, HostUuid]:
     }
 
 
-def write_home(session: Session, host: HostUuid, vms: Iterable[VmUuid]) -> None:
-    """Write down whose home the host is, unless that has been done."""
-    add_once(session, "host", host_ref(session, host), HOME, ",".join(sorted(vms)))
+def write_homes(session: Session, pool: Inventory, host: HostUuid) -> None:
+    """Write down on the host the VMs that live there and that no host has as its own yet.
 
-
-def write_newcomers(session: Session, pool: Inventory, host: HostUuid) -> None:
-    """Write down, beside the others, VMs that came to live on the host since the run began."""
+    What is written stays: a VM that is away when a dead run is continued keeps its home.
+    """
     written = _written_homes(pool)
     new = sorted(vm.uuid for vm in pool.residents(host) if vm.uuid not in written)
     if new:

@@ -4,9 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from flows.patch_pool import patch_pool
 from simulator import FaultRule, SimulatedPool
-from tests.flows.kit import boots, changes, patch, places, power_changes, traces
-from xenpatch.errors import ApplyFailed, RebootFailed, ReturnFailed, RunInProgress, UploadFailed
+from tests.flows.kit import block, boots, changes, patch, places, power_changes, shell, traces
+from xenpatch.errors import (
+    ApplyFailed,
+    DrainFailed,
+    PrecheckRefused,
+    RebootFailed,
+    ReturnFailed,
+    RunInProgress,
+    UploadFailed,
+    VerificationFailed,
+)
 from xenpatch.options import PatchOptions
 
 
@@ -82,7 +92,7 @@ def test_a_host_that_cannot_be_emptied_goes_back_into_service(sim: SimulatedPool
         times="always",
     )
 
-    with pytest.raises(Exception, match="VM_MIGRATE_FAILED"):
+    with pytest.raises(DrainFailed, match="in service again with its VMs"):
         patch(sim, tmp_path)
 
     assert boots(sim) == []
@@ -122,7 +132,7 @@ def test_a_pool_that_another_run_holds_is_not_touched(sim: SimulatedPool, tmp_pa
     with pytest.raises(RunInProgress) as refused:
         patch(sim, tmp_path)
 
-    assert "Nothing was changed" in str(refused.value)
+    assert "This run changed nothing" in str(refused.value)
     assert changes(sim, since=mark) == []
 
 
@@ -132,7 +142,7 @@ def test_a_precheck_that_a_host_refuses_takes_the_upload_away_again(
     error = ["PATCH_PRECHECK_FAILED_WRONG_SERVER_VERSION", "OpaqueRef:patch", "6.0.2", "6.2.0"]
     fault(sim, "pool_patch.precheck", {"error": error}, object="xs3", times="always")
 
-    with pytest.raises(Exception, match="1 findings block"):
+    with pytest.raises(PrecheckRefused, match="1 findings block"):
         patch(sim, tmp_path)
 
     assert sim.db.rows("pool_patch") == {}
@@ -159,6 +169,47 @@ def test_a_vm_that_cannot_return_is_told_and_brought_home_by_the_next_run(
     assert homesick in str(failed.value) or "VM_MIGRATE_FAILED" in str(failed.value)
     assert set(power_changes(sim)) <= {"Running"}
 
+    patch(sim, tmp_path)
+
+    assert places(sim) == before
+    assert boots(sim) == ["xs1", "xs2", "xs3"]
+    assert list(traces(sim)) == []
+
+
+def test_a_host_that_fails_its_verification_is_not_done_before_it_passes(
+    sim: SimulatedPool, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(sim.manifest.read_text().replace("22.el5_8.3", "99.el5_8.3"))
+    options = PatchOptions(backup_folder=tmp_path)
+
+    for _ in range(2):
+        with pytest.raises(VerificationFailed, match="xs1 is not as it should be"):
+            patch_pool(block(sim), sim.hotfix, wrong, shell(sim), options)
+        assert boots(sim) == ["xs1"]
+
+    report = patch(sim, tmp_path, ssh=True)
+
+    assert boots(sim) == ["xs1", "xs2", "xs3"]
+    assert [host.name for host in report.hosts] == ["xs1", "xs2", "xs3"]
+    assert list(traces(sim)) == []
+
+
+def test_a_run_that_was_killed_is_continued_when_a_person_says_that_it_is_dead(
+    sim: SimulatedPool, tmp_path: Path
+) -> None:
+    before = places(sim)
+    fault(sim, "host.reboot", {"error": ["INTERNAL_ERROR", "killed here"]}, object="xs2")
+    with pytest.raises(RebootFailed):
+        patch(sim, tmp_path)
+    pool, row = next(iter(sim.db.rows("pool").items()))
+    killed = {key: value for key, value in row["other_config"].items() if "stopped" not in key}
+    sim.db.update("pool", pool, other_config=killed)
+
+    with pytest.raises(RunInProgress) as refused:
+        patch(sim, tmp_path)
+    advice = str(refused.value).rpartition("other-config:")[2].partition("=")[0]
+    sim.db.update("pool", pool, other_config=killed | {advice: "dead"})
     patch(sim, tmp_path)
 
     assert places(sim) == before

@@ -25,15 +25,10 @@ _MAX_BYTES: Final = 256 * 1024
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def same_uuid(one: str, other: str) -> bool:
-    """Whether two uuids are the same; some real hotfixes carry theirs in upper case."""
-    return one.lower() == other.lower()
-
-
 def _uuid(text: str) -> HotfixUuid:
     if not _UUID.fullmatch(text):
         raise ValueError("is not a uuid (8-4-4-4-12 hexadecimal digits)")
-    return HotfixUuid(text)
+    return HotfixUuid(text.lower())  # some real hotfixes carry theirs in upper case
 
 
 def _hexadecimal(digits: int, text: str) -> str:
@@ -167,7 +162,7 @@ class Manifest(_Fact):
     """A hotfix as its vendor published it.
 
     ``resolves`` holds the names of the bulletins and issues that it settles, ``article`` is the
-    vendor's page. ``uuid`` is kept as published: compare it with `same_uuid`.
+    vendor's page. ``uuid`` is in lower case.
     """
 
     name: _Name

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from xenpatch.prechecks.finding import Finding, Severity
 from xenpatch.prechecks.picture import Picture
-from xenpatch.record import stop_reason
+from xenpatch.record import DISABLED
 
 
 def right_version(picture: Picture) -> Iterator[Finding]:
@@ -36,10 +36,9 @@ def live(picture: Picture) -> Iterator[Finding]:
 
 
 def enabled(picture: Picture) -> Iterator[Finding]:
-    """No host is out of service, unless it is this run that took it out."""
-    ours = picture.continued or stop_reason(picture.pool.other_config) is not None
+    """No host is out of service, unless it was a run that took it out."""
     for host in picture.pool.hosts:
-        if host.live and not host.enabled and not ours:
+        if host.live and not host.enabled and DISABLED not in host.other_config:
             yield Finding(
                 Severity.BLOCKS,
                 "enabled",

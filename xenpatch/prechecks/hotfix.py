@@ -55,7 +55,7 @@ def reboot_pending(picture: Picture) -> Iterator[Finding]:
         waiting = sorted(
             patch.name
             for uuid, patch in host.patches.items()
-            if uuid != picture.manifest.uuid.lower() and host.reboot_pending(uuid)
+            if uuid != picture.manifest.uuid and host.reboot_pending(uuid)
         )
         if waiting:
             yield Finding(

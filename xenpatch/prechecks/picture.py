@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from xenpatch.hotfix.manifest import Manifest
-from xenpatch.plan.model import NoRoom, Plan
+from xenpatch.plan.model import HostPlan, NoRoom, Plan
 from xenpatch.plan.planner import plan_run
-from xenpatch.record import RunId, homes, owner
+from xenpatch.record import BEFORE, RunId, homes, owner
 from xenpatch.xapi.inventory import Host, Inventory, PowerState
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.types import HostUuid, VmRef, VmUuid
@@ -66,9 +66,9 @@ class Picture:
 
 
 def hosts_to_do(pool: Inventory, manifest: Manifest) -> tuple[HostUuid, ...]:
-    """The hosts that lack the hotfix or have not been rebooted since, the master first."""
+    """The hosts that lack the hotfix, a reboot since, or the proof of it; the master first."""
     return tuple(
-        host.uuid for host in pool.hosts if not host.has(manifest.uuid) or host.reboot_pending(manifest.uuid)
+        host.uuid for host in pool.hosts if host.needs_reboot(manifest.uuid) or BEFORE in host.other_config
     )
 
 
@@ -91,13 +91,21 @@ def read_obstacles(session: Session, pool: Inventory, hosts: tuple[HostUuid, ...
     return found
 
 
-def make_plan(
-    pool: Inventory, todo: tuple[HostUuid, ...], obstacles: Mapping[VmUuid, Obstacle]
-) -> Plan | NoRoom:
-    """The plan for the hosts to do, without the VMs that cannot move for another reason than room."""
+def make_plan(pool: Inventory, manifest: Manifest, obstacles: Mapping[VmUuid, Obstacle]) -> Plan | NoRoom:
+    """The plan for the hosts to do, without the VMs that cannot move for another reason than room.
+
+    Hosts that were rebooted already and only wait for their verification get a turn without a reboot.
+    """
     unmovable = {uuid for uuid, obstacle in obstacles.items() if obstacle.code not in ROOM_CODES}
     paused = {vm.uuid for vm in pool.vms if vm.power_state is PowerState.PAUSED}
-    return plan_run(pool, todo, homes(pool), ignore=unmovable | paused)
+    todo = hosts_to_do(pool, manifest)
+    reboots = [uuid for uuid in todo if pool.host(uuid).needs_reboot(manifest.uuid)]
+    plan = plan_run(pool, reboots, homes(pool), ignore=unmovable | paused)
+    if isinstance(plan, NoRoom):
+        return plan
+    waiting = [uuid for uuid in todo if uuid not in reboots and plan.host(uuid) is None]
+    verified = tuple(HostPlan(uuid, pool.host(uuid).name, (), (), reboots=False) for uuid in waiting)
+    return Plan(verified + plan.hosts)
 
 
 ROOM_CODES = frozenset({"HOST_NOT_ENOUGH_FREE_MEMORY"})

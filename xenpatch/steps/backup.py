@@ -23,8 +23,9 @@ def default_folder() -> Path:
 def back_up(session: Session, pool: Inventory, folder: Path) -> Path:
     """Save the database, readable by its owner alone, and return where.
 
-    It holds secrets: password hashes, storage and licence credentials. Raises BackupFailed, with nothing
-    left behind, unless it is whole: a database that names this pool and each of its hosts.
+    It holds secrets: password hashes, storage and licence credentials. Raises BackupFailed
+    unless it is whole: a database that names this pool and each of its hosts. Whatever ends it early, an
+    interruption too, nothing is left behind.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -36,17 +37,24 @@ def back_up(session: Session, pool: Inventory, folder: Path) -> Path:
             f"no backup can be written to {folder}: {failed.strerror}; nothing was changed"
         ) from None
     try:
-        whole = _Wholeness()
         with os.fdopen(handle, "wb") as file:
-            download(session, "/pool/xmldbdump", lambda data: whole.feed(data, file))
-            os.fsync(file.fileno())
-        whole.check(pool)
-    except (PoolError, OSError, xml.parsers.expat.ExpatError) as broken:
+            _save(session, pool, file)
+    except BaseException as broken:
         path.unlink(missing_ok=True)
+        if not isinstance(broken, PoolError | OSError | xml.parsers.expat.ExpatError):
+            raise
         raise BackupFailed(
             f"the backup of the pool database is not whole ({broken}); nothing was changed on any host"
         ) from None
     return path
+
+
+def _save(session: Session, pool: Inventory, file: BinaryIO) -> None:
+    whole = _Wholeness()
+    download(session, "/pool/xmldbdump", lambda data: whole.feed(data, file))
+    whole.check(pool)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 class _Wholeness:

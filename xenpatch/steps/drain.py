@@ -6,7 +6,9 @@ from xenpatch.errors import DrainFailed, ReplyLost, TaskLost, XapiFailure
 from xenpatch.plan.model import Move
 from xenpatch.plan.planner import check_move
 from xenpatch.progress import MoveAdvanced, MoveDone, MoveStarted, publish
-from xenpatch.record import RunId, add_once, assert_ours, homes, write_newcomers
+from xenpatch.record import DISABLED, RunId, add_once, assert_ours, homes, write_homes
+from xenpatch.steps.health import await_healthy
+from xenpatch.steps.passing import is_passing
 from xenpatch.waiting import NotYet, wait_for
 from xenpatch.xapi import tasks
 from xenpatch.xapi.inventory import PowerState
@@ -24,18 +26,20 @@ def disable(session: Session, run: RunId, host: HostUuid) -> None:
 
     Safe to call again: ``host.disable`` is idempotent, and the list of a host that is disabled already
     (ours, from before) is kept; that of an enabled one is a leftover of somebody's earlier maintenance.
+    Raises PoolUnhealthy when another host is out of service.
     """
     assert_ours(session, run)
-    ref = host_ref(session, host)
-    if session.read("host.get_enabled", ref):
-        session.call("host.remove_from_other_config", ref, MIGRATED)
-        session.call("host.disable", ref)
+    here = await_healthy(session, but=host).host(host)
+    if here.enabled:
+        session.call("host.remove_from_other_config", here.ref, MIGRATED)
+        add_once(session, "host", here.ref, DISABLED, "true")
+        session.call("host.disable", here.ref)
     pool = read_inventory(session)
-    write_newcomers(session, pool, host)
+    write_homes(session, pool, host)
     vms = (vm for vm, home in homes(pool).items() if home == host)
-    add_once(session, "host", ref, MIGRATED, ",".join(sorted(vms)))
-    if session.read("host.get_enabled", ref):
-        raise DrainFailed("the host is still enabled after host.disable; no VM was moved")
+    add_once(session, "host", host_ref(session, host), MIGRATED, ",".join(sorted(vms)))
+    if pool.host(host).enabled:
+        raise DrainFailed(f"{here.name} is still enabled after host.disable; no VM of it was moved")
 
 
 def move_vm(session: Session, run: RunId, move: Move) -> str:
@@ -46,6 +50,8 @@ def move_vm(session: Session, run: RunId, move: Move) -> str:
     the pool has changed so that the move is not sound any more.
     """
     assert_ours(session, run)
+    if _is_moving(session, move):
+        _await_end(session, move)
     pool = read_inventory(session)
     vm = pool.vm(move.vm)
     if vm is not None and vm.power_state is PowerState.RUNNING and vm.resident_on == move.dst:
@@ -57,6 +63,10 @@ def move_vm(session: Session, run: RunId, move: Move) -> str:
         _migrate(session, move)
     except Exception as failed:
         publish(MoveDone(move, error=str(failed)))
+        if isinstance(failed, XapiFailure) and not is_passing(failed):
+            raise DrainFailed(
+                f"{move.vm_name} did not get from {move.src_name} to {move.dst_name}: {failed}"
+            ) from None
         raise
     publish(MoveDone(move))
     return f"{move.vm_name} runs on {move.dst_name}"
@@ -88,8 +98,16 @@ def _await_end(session: Session, move: Move) -> None:
     """Wait until nothing migrates the VM any more: its own record tells, whatever became of the task."""
 
     def look() -> bool | NotYet:
-        record = session.read("VM.get_record", vm_ref(session, move.vm))
-        busy = "pool_migrate" in record["current_operations"].values()
-        return NotYet("it is still moving") if busy else True
+        return NotYet("it is still moving") if _is_moving(session, move) else True
 
-    wait_for(f"the migration of {move.vm_name}, whose answer was lost", look, MOVE_LIMIT)
+    wait_for(f"the migration of {move.vm_name} that is under way", look, MOVE_LIMIT)
+
+
+def _is_moving(session: Session, move: Move) -> bool:
+    try:
+        record = session.read("VM.get_record", vm_ref(session, move.vm))
+    except XapiFailure as gone:
+        if gone.code == "UUID_INVALID":
+            return False
+        raise
+    return "pool_migrate" in record["current_operations"].values()

@@ -14,42 +14,52 @@ from xenpatch.prechecks.picture import Picture, hosts_to_do, make_plan, read_obs
 from xenpatch.record import RunId, RunRecord
 from xenpatch.steps import maintenance
 from xenpatch.xapi.inventory import Host, Inventory, Vm
-from xenpatch.xapi.objects import host_ref
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import read_inventory
 from xenpatch.xapi.types import HostUuid
 
 
 def begin(session: Session, run: RunId, picture: Picture) -> Plan:
-    """Make the pool ours, and plan from what it is then.
+    """Make the pool ours, write down on each host whose home it is, and plan from what is then.
 
-    A new run first writes down on each host whose home it is. A run that continues a stopped one keeps what
-    that one wrote, and puts the hosts whose turn was over into service again. Raises RunInProgress, and
-    DrainFailed when there is no plan any more.
+    A run that continues a stopped one keeps what that one wrote, and puts hosts that it had disabled and that
+    need no reboot any more into service again. Raises RunInProgress, and DrainFailed when there is no plan.
     """
-    pool = picture.pool
-    if record.owner(pool.other_config) is None:
-        _write_homes(session, pool)
     record.claim(session, _new_record(run, picture.manifest))
     pool = read_inventory(session)
     for host in pool.hosts:
-        if (
-            not host.enabled
-            and host.uuid not in picture.todo
-            and any(key.startswith(record.HOME) for key in host.other_config)
-        ):
+        record.write_homes(session, pool, host.uuid)
+        ours = record.DISABLED in host.other_config and not host.enabled
+        if ours and not host.needs_reboot(picture.manifest.uuid):
             maintenance.put_into_service(session, host.uuid)
     return plan_rest(session, picture.manifest)
 
 
 def plan_rest(session: Session, manifest: Manifest) -> Plan:
-    """Plan what is left, from the pool as it is now; raise DrainFailed when that is impossible."""
+    """Plan what is left, from the pool as it is now; raise DrainFailed when that is impossible.
+
+    A host that was rebooted but not verified yet has a turn without a reboot.
+    """
     pool = read_inventory(session)
-    todo = hosts_to_do(pool, manifest)
-    plan = make_plan(pool, todo, read_obstacles(session, pool, todo))
+    plan = make_plan(pool, manifest, read_obstacles(session, pool, hosts_to_do(pool, manifest)))
     if isinstance(plan, NoRoom):
         raise DrainFailed(plan.sentence("no further host was touched"))
     return plan
+
+
+def departure(session: Session, manifest: Manifest, host: HostUuid) -> tuple[Plan, tuple[Move, ...]]:
+    """The plan from now, and in it the moves that empty the host.
+
+    Raises DrainFailed when a VM there cannot move: it was paused, say, or got a disk of its host's own.
+    """
+    plan = plan_rest(session, manifest)
+    pool = read_inventory(session)
+    turn = plan.host(host)
+    moves = turn.out if turn else ()
+    stuck = [vm.name for vm in pool.residents(host) if vm.uuid not in {move.vm for move in moves}]
+    if stuck:
+        raise DrainFailed(f"{', '.join(stuck)} cannot leave {pool.host(host).name} any more")
+    return plan, moves
 
 
 def end(session: Session, run: RunId, manifest: Manifest) -> Inventory:
@@ -57,9 +67,10 @@ def end(session: Session, run: RunId, manifest: Manifest) -> Inventory:
 
     Safe to call again. Raises VerificationFailed, with the record kept, when the pool shows otherwise.
     """
+    record.assert_ours(session, run)
     pool = read_inventory(session)
     wrong = [
-        f"{host.name} lacks {manifest.name} or a reboot"
+        f"{host.name} lacks {manifest.name}, a reboot or its verification"
         for host in map(pool.host, hosts_to_do(pool, manifest))
     ]
     wrong += [f"{host.name} is not in service" for host in pool.hosts if not (host.enabled and host.live)]
@@ -92,13 +103,6 @@ def homecoming(pool: Inventory, host: HostUuid) -> tuple[Move, ...]:
             src = pool.host(vm.resident_on)
             moves.append(Move(vm.uuid, vm.name, src.uuid, src.name, host, home.name, vm.memory, free))
     return tuple(moves)
-
-
-def _write_homes(session: Session, pool: Inventory) -> None:
-    for host in pool.hosts:
-        for leftover in (key for key in host.other_config if key.startswith(record.HOME)):
-            session.call("host.remove_from_other_config", host_ref(session, host.uuid), leftover)
-        record.write_home(session, host.uuid, (vm.uuid for vm in pool.residents(host.uuid)))
 
 
 def _new_record(run: RunId, manifest: Manifest) -> RunRecord:

@@ -38,7 +38,7 @@ def look(session: Session, run: RunId, hotfix: Hotfix, ssh: Dom0Access | None) -
         manifest=manifest,
         run=run,
         todo=todo,
-        plan=make_plan(pool, todo, obstacles),
+        plan=make_plan(pool, manifest, obstacles),
         needed_space=_COPIES * hotfix.update_size,
         obstacles=obstacles,
         free_space=_free_space(session, pool, todo, ssh),

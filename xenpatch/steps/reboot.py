@@ -9,12 +9,13 @@ from xenpatch.errors import PoolError, RebootFailed, ReplyLost, Unreachable, Wai
 from xenpatch.hotfix.manifest import HotfixUuid
 from xenpatch.record import RunId, add_once, assert_ours
 from xenpatch.steps.maintenance import prove_empty, put_into_service
-from xenpatch.waiting import NotYet, Pace, wait_for
+from xenpatch.steps.passing import is_passing
+from xenpatch.waiting import NotYet, grace, wait_for
 from xenpatch.xapi.inventory import Host
 from xenpatch.xapi.objects import host_ref
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import moment, read_inventory
-from xenpatch.xapi.types import HostUuid, SrUuid
+from xenpatch.xapi.types import HostUuid, SessionRef, SrUuid
 
 TOLD = "xenpatch-reboot"
 """Key in a host's other_config: the boot time (epoch seconds) in which it was told to reboot."""
@@ -46,47 +47,51 @@ def reboot(
     told to reboot before is waited for. Raises DrainFailed when it is not empty, RebootFailed when it does
     not come back within `limit` seconds.
     """
-    here = read_inventory(session).host(host)
+    pool = read_inventory(session)
+    here, is_master = pool.host(host), pool.master == host
     if not here.reboot_pending(hotfix):
         _await_service(session, here, here.attached_srs)
         return Rebooted(here.boot_time, here.boot_time)
     down_at = None
-    if here.live and not _was_told(session, here):
+    if here.live and not _was_told(session, here, is_master=is_master):
         assert_ours(session, run)
         prove_empty(session, host)
         down_at = _server_time(session)
-        _tell(session, here)
+        _tell(session, here, is_master=is_master)
     after = _await_boot(session, here, limit)
     _await_service(session, here, here.attached_srs)
     return Rebooted(here.boot_time, after, down_at)
 
 
-def _tell(session: Session, here: Host) -> None:
+def _tell(session: Session, here: Host, *, is_master: bool) -> None:
     """Write down that the host is told to reboot now, and tell it; only a host that shows no sign twice."""
     session.call("host.remove_from_other_config", here.ref, TOLD)
     add_once(session, "host", here.ref, TOLD, f"{here.boot_time:.0f}")
+    before = session.ref
     try:
         session.call("host.reboot", here.ref)
     except ReplyLost:
-        if not _shows_sign(session, here):
+        if not _shows_sign(session, here, before, is_master=is_master):
             session.call("host.reboot", host_ref(session, here.uuid))
     except XapiFailure as refused:
+        if is_passing(refused):
+            raise
         raise RebootFailed(f"{here.name} refused to reboot: {refused}. It is empty and disabled.") from None
 
 
-def _was_told(session: Session, here: Host) -> bool:
+def _was_told(session: Session, here: Host, *, is_master: bool) -> bool:
     """Whether a reboot was begun in this boot of the host already, by this run or the one before."""
-    return here.other_config.get(TOLD) == f"{here.boot_time:.0f}" and _shows_sign(session, here)
+    return here.other_config.get(TOLD) == f"{here.boot_time:.0f}" and _shows_sign(
+        session, here, session.ref, is_master=is_master
+    )
 
 
-def _shows_sign(session: Session, here: Host) -> bool:
-    """Whether the host is going down, is down, or has been.
+def _shows_sign(session: Session, here: Host, before: SessionRef, *, is_master: bool) -> bool:
+    """Whether the host is going down, is down, or has been; ``before`` is the session from before that.
 
     The master's silence is a sign, and so is a new session there. After its boot the master answers before
     it has written its new boot time, so a missing sign must be missing for a while.
     """
-    is_master = read_inventory(session).master == here.uuid
-    ref_before = session.ref
 
     def look() -> bool | NotYet:
         try:
@@ -96,11 +101,11 @@ def _shows_sign(session: Session, here: Host) -> bool:
         booted = record["other_config"].get("boot_time", "") != here.other_config.get("boot_time", "")
         going = any(operation in _GOING_DOWN for operation in record["current_operations"].values())
         gone = not read_inventory(session).host(here.uuid).live
-        restarted = is_master and session.ref != ref_before
+        restarted = is_master and session.ref != before
         return True if booted or going or gone or restarted else NotYet(f"{here.name} is still up")
 
     try:
-        return wait_for(f"{here.name} to go down", look, 9 * Pace.from_environment().grace)
+        return wait_for(f"{here.name} to go down", look, 9 * grace())
     except WaitTimeout:
         return False
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
-from xenpatch.errors import VerificationFailed, WaitTimeout
+from xenpatch.errors import VerificationFailed
 from xenpatch.hotfix.manifest import Manifest
+from xenpatch.record import BEFORE, add_once
 from xenpatch.ssh import Dom0Access
-from xenpatch.waiting import NotYet, wait_for
+from xenpatch.steps.health import await_healthy
 from xenpatch.xapi.inventory import Host, Inventory
+from xenpatch.xapi.objects import host_ref
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import read_inventory
 from xenpatch.xapi.types import HostUuid, SrUuid
-
-HEALTHY_LIMIT = 300.0
 
 
 @dataclass(frozen=True)
@@ -31,21 +32,42 @@ class Baseline:
     storage: frozenset[SrUuid]
     boot_id: str | None = None
 
+    @classmethod
+    def noted(cls, host: Host) -> Baseline | None:
+        """What is noted on the host since before its reboot; None once it was verified."""
+        text = host.other_config.get(BEFORE)
+        if text is None:
+            return None
+        fields = json.loads(text)
+        return cls(frozenset(SrUuid(sr) for sr in fields["storage"]), fields["boot_id"])
 
-def baseline(session: Session, host: HostUuid, ssh: Dom0Access | None) -> Baseline:
-    """Look at the host before it goes down."""
+    def text(self) -> str:
+        """As it is noted on the host."""
+        return json.dumps({"storage": sorted(self.storage), "boot_id": self.boot_id})
+
+
+def note_before(session: Session, host: HostUuid, ssh: Dom0Access | None) -> Baseline:
+    """Note on the host what it is like, unless that was done before a reboot that is still to be verified."""
     here = read_inventory(session).host(host)
-    if ssh is None:
-        return Baseline(here.attached_srs)
-    with ssh.connect(here.address) as dom0:
-        return Baseline(here.attached_srs, dom0.boot_id())
+    if (noted := Baseline.noted(here)) is not None:
+        return noted
+    boot_id = None
+    if ssh is not None:
+        with ssh.connect(here.address) as dom0:
+            boot_id = dom0.boot_id()
+    before = Baseline(here.attached_srs, boot_id)
+    add_once(session, "host", here.ref, BEFORE, before.text())
+    return before
 
 
 def verify(
     session: Session, host: HostUuid, manifest: Manifest, before: Baseline, ssh: Dom0Access | None
 ) -> Verified:
-    """Look at everything that patching means for a host; raise VerificationFailed with all that is wrong."""
-    pool = _healthy(session)
+    """Look at everything that patching means for a host; raise VerificationFailed with all that is wrong.
+
+    What was noted before the reboot is removed when all is well: until then the host counts as not done.
+    """
+    pool = await_healthy(session)
     here = pool.host(host)
     wrong = [*_in_the_pool(pool, here, manifest, before.storage)]
     proved = [
@@ -55,7 +77,9 @@ def verify(
         "storage attached",
     ]
     if ssh is None:
-        return _result(here, wrong, proved, ["the packages and the boot id (no SSH access was given)"])
+        return _result(
+            session, here, wrong, proved, ["the packages and the boot id (no SSH access was given)"]
+        )
     with ssh.connect(here.address) as dom0:
         if before.boot_id is not None:
             wrong += ["its boot id is the one from before"] if dom0.boot_id() == before.boot_id else []
@@ -69,21 +93,7 @@ def verify(
             found = ", ".join(installed.get(package.name, ())) or "none"
             wrong.append(f"package {package.nvra} is not installed (found: {found})")
     proved.append(f"{sum(package.known for package in manifest.packages)} packages installed")
-    return _result(here, wrong, proved, unchecked)
-
-
-def _healthy(session: Session) -> Inventory:
-    """The pool, with every host in service: after the master's restart members count as dead for a while."""
-
-    def look() -> Inventory | NotYet:
-        pool = read_inventory(session)
-        out = [host.name for host in pool.hosts if not (host.live and host.enabled)]
-        return NotYet(f"{', '.join(out)} not in service") if out else pool
-
-    try:
-        return wait_for("every host of the pool to be in service", look, HEALTHY_LIMIT)
-    except WaitTimeout as late:
-        raise VerificationFailed(f"{late}. No further host was touched. Cure this and start again.") from None
+    return _result(session, here, wrong, proved, unchecked)
 
 
 def _in_the_pool(pool: Inventory, here: Host, manifest: Manifest, storage: frozenset[SrUuid]) -> list[str]:
@@ -100,10 +110,13 @@ def _in_the_pool(pool: Inventory, here: Host, manifest: Manifest, storage: froze
     return [message for failed, message in checks if failed]
 
 
-def _result(here: Host, wrong: list[str], proved: list[str], unchecked: list[str]) -> Verified:
+def _result(
+    session: Session, here: Host, wrong: list[str], proved: list[str], unchecked: list[str]
+) -> Verified:
     if wrong:
         raise VerificationFailed(
             f"{here.name} is not as it should be after its reboot: {'; '.join(wrong)}. "
             "Its VMs run on the other hosts; no further host was touched. Cure this and start again."
         )
+    session.call("host.remove_from_other_config", host_ref(session, here.uuid), BEFORE)
     return Verified(tuple(proved), tuple(unchecked))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 
-from xenpatch.errors import ApplyFailed, PoolError, ReplyLost, TaskLost, UploadFailed, XapiFailure
+from xenpatch.errors import ApplyFailed, PoolError, UploadFailed, XapiFailure
 from xenpatch.hotfix.intake import Hotfix
 from xenpatch.hotfix.manifest import Manifest
 from xenpatch.prechecks.picture import Verdict
+from xenpatch.waiting import NotYet, wait_for
 from xenpatch.xapi import tasks
 from xenpatch.xapi.files import upload_patch
 from xenpatch.xapi.inventory import Host, Inventory, UploadedPatch
+from xenpatch.xapi.objects import host_ref
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import read_inventory
 from xenpatch.xapi.types import PatchRef
@@ -19,7 +21,7 @@ from xenpatch.xapi.types import PatchRef
 PRECHECK_LIMIT = 600.0
 APPLY_LIMIT = 1800.0
 _TRIES = 2  # the second one only when the first left neither a task nor an effect
-_OVER = frozenset({"PATCH_ALREADY_APPLIED"})
+_VERDICTS = ("PATCH_", "INVALID_PATCH", "CANNOT_FIND_PATCH", "CANNOT_FETCH_PATCH")
 
 
 class PoolPatch:
@@ -61,7 +63,10 @@ class PoolPatch:
                 raise
 
     def precheck(self, session: Session, manifest: Manifest, host: Host) -> Verdict:
-        """Ask the host; a failed check may come as an error or as a successful `<error>` text."""
+        """Ask the host; a failed check may come as an error or as a successful `<error>` text.
+
+        Raises XapiFailure for what is no verdict on the hotfix.
+        """
         try:
             said = tasks.run(
                 session,
@@ -72,6 +77,8 @@ class PoolPatch:
                 limit=PRECHECK_LIMIT,
             )
         except XapiFailure as refused:
+            if not refused.code.startswith(_VERDICTS):
+                raise
             return Verdict(refused.code, _explain(manifest, refused.code, refused.params[1:]))
         return _parse_precheck(manifest, said)
 
@@ -83,12 +90,14 @@ class PoolPatch:
         task or its effect shows.
         """
         pool = read_inventory(session)
+        lacking = _lacking(pool, manifest)
         cause: PoolError | None = None
         try:
-            if len(_lacking(pool, manifest)) == len(pool.hosts):
-                self._pool_apply(session, manifest, on_progress)
+            if len(lacking) == len(pool.hosts):
+                self._apply_once(session, manifest, None, on_progress)
             else:
-                self._apply_to_rest(session, manifest, _lacking(pool, manifest))
+                for host in lacking:
+                    self._apply_once(session, manifest, host, on_progress)
         except PoolError as failed:
             cause = failed
         pool = read_inventory(session)
@@ -101,41 +110,38 @@ class PoolPatch:
 
     def _check_uuid(self, session: Session, manifest: Manifest, ref: PatchRef) -> None:
         uuid = str(session.read("pool_patch.get_uuid", ref))
-        if uuid.lower() != manifest.uuid.lower():
+        if uuid.lower() != manifest.uuid:
             session.call("pool_patch.destroy", ref)
             raise UploadFailed(
                 f"the pool reads the file as hotfix {uuid}, the manifest says {manifest.uuid}: it is not "
                 f"{manifest.name}. The upload was removed again; no host was touched."
             )
 
-    def _pool_apply(self, session: Session, manifest: Manifest, on_progress: Callable[[float], None]) -> None:
-        ref = _ref(session, manifest)
-        task = tasks.pending(session, "pool_patch.pool_apply")
+    def _apply_once(
+        self, session: Session, manifest: Manifest, host: Host | None, on_progress: Callable[[float], None]
+    ) -> None:
+        """Have the host, or with None the whole pool, patched; what is under way already is waited for."""
+        method = "pool_patch.apply" if host else "pool_patch.pool_apply"
+        what = f"{manifest.name} to be applied to {host.name if host else 'the pool'}"
+        _await_others(session, method, what)
         for _ in range(_TRIES):
-            if task is None and _lacking(read_inventory(session), manifest):
-                task = tasks.start_surely(session, "pool_patch.pool_apply", ref)
-        if task is not None:
-            what = f"{manifest.name} to be applied to the pool"
-            tasks.finish(
-                session, task, "pool_patch.pool_apply", what=what, limit=APPLY_LIMIT, on_progress=on_progress
-            )
+            lacking = _lacking(read_inventory(session), manifest)
+            if not lacking or (host and host.uuid not in {each.uuid for each in lacking}):
+                return
+            to = [host_ref(session, host.uuid)] if host else []
+            task = tasks.start_surely(session, method, _ref(session, manifest), *to)
+            if task is not None:
+                tasks.finish(session, task, method, what=what, limit=APPLY_LIMIT, on_progress=on_progress)
+                return
 
-    def _apply_to_rest(self, session: Session, manifest: Manifest, hosts: Sequence[Host]) -> None:
-        for host in hosts:
-            try:
-                tasks.run(
-                    session,
-                    "pool_patch.apply",
-                    _ref(session, manifest),
-                    host.ref,
-                    what=f"{manifest.name} to be applied to {host.name}",
-                    limit=APPLY_LIMIT,
-                )
-            except (ReplyLost, TaskLost):
-                continue  # the look at the hosts afterwards tells what became of it
-            except XapiFailure as refused:
-                if refused.code not in _OVER:
-                    raise
+
+def _await_others(session: Session, method: str, what: str) -> None:
+    """Wait until nobody applies anything any more, as a run that died may still be doing."""
+
+    def look() -> bool | NotYet:
+        return NotYet("somebody applies one already") if tasks.pending(session, method) else True
+
+    wait_for(what, look, APPLY_LIMIT)
 
 
 def _uploaded(session: Session, manifest: Manifest) -> UploadedPatch | None:
@@ -146,7 +152,10 @@ def _uploaded(session: Session, manifest: Manifest) -> UploadedPatch | None:
 
 def _ref(session: Session, manifest: Manifest) -> PatchRef:
     """References change when the master restarts, so it is looked up each time."""
-    return PatchRef(session.read("pool_patch.get_by_uuid", manifest.uuid))
+    patch = read_inventory(session).patch(manifest.uuid)
+    if patch is None:
+        raise XapiFailure("pool_patch.get_by_uuid", "UUID_INVALID", ["pool_patch", manifest.uuid])
+    return patch.ref
 
 
 def _lacking(pool: Inventory, manifest: Manifest) -> tuple[Host, ...]:

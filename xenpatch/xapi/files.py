@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import BinaryIO
 from urllib.parse import urlencode, urlsplit
 
-from xenpatch.errors import PoolError, ReplyLost, UploadFailed, XapiFailure
-from xenpatch.waiting import Pace
+from xenpatch.errors import HttpRefused, PoolError, ReplyLost, UploadFailed, XapiFailure
+from xenpatch.waiting import grace
 from xenpatch.xapi import tasks
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.transport import open_connection
@@ -51,7 +51,7 @@ def upload_patch(session: Session, body: BinaryIO, size: int, *, on_sent: Sent |
 
 def _limit(broken: str | None) -> float:
     """Seconds for the task to end: of a broken upload it may never, since the server may not know of it."""
-    return _TASK_LIMIT if broken is None else 3 * Pace.from_environment().grace
+    return _TASK_LIMIT if broken is None else 3 * grace()
 
 
 def _put(session: Session, target: str, body: BinaryIO, size: int, on_sent: Sent | None) -> str | None:
@@ -94,7 +94,7 @@ def _stream(sock: socket.socket, body: BinaryIO, on_sent: Sent | None) -> None:
 def download(session: Session, path: str, write: Callable[[bytes], object]) -> None:
     """Stream what a GET handler sends (such as `/pool/xmldbdump`) until its end.
 
-    Raises ReplyLost when it breaks off or is refused; a server that sends no length says by closing that it
+    Raises HttpRefused when the pool will not send it, ReplyLost when it breaks off; a server that sends no length says by closing that it
     has sent everything, so the caller must prove the content whole.
     """
     connection = open_connection(session.url, session.endpoint.trust, _STALL)
@@ -104,7 +104,7 @@ def download(session: Session, path: str, write: Callable[[bytes], object]) -> N
         )
         response = connection.getresponse()
         if response.status != 200:
-            raise ReplyLost(f"GET {path}", f"HTTP {response.status} {response.reason}")
+            raise HttpRefused(f"GET {path}", response.status, response.reason)
         while data := response.read(_CHUNK):
             write(data)
     except (OSError, http.client.HTTPException) as cut:

@@ -117,6 +117,10 @@ class Host:
         patch = self.patches.get(HotfixUuid(hotfix.lower()))
         return patch is not None and patch.applied_at.timestamp() > self.boot_time
 
+    def needs_reboot(self, hotfix: HotfixUuid) -> bool:
+        """Whether the host lacks the hotfix, or has it without having been rebooted since."""
+        return not self.has(hotfix) or self.reboot_pending(hotfix)
+
     @property
     def attached_srs(self) -> frozenset[SrUuid]:
         """The SRs whose disks the host can use now."""

@@ -9,13 +9,15 @@ from typing import Any
 from xml.sax.saxutils import unescape
 
 from xenpatch.errors import PoolError, ReplyLost, TaskLost, WaitTimeout, XapiFailure
-from xenpatch.waiting import NotYet, Pace, wait_for
+from xenpatch.waiting import NotYet, grace, wait_for
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.types import TaskRef
 
 Progress = Callable[[float], None]
+Record = dict[str, Any]
 
 _VALUE = re.compile(r"^<value>(.*)</value>$|^<value ?/>$", re.DOTALL)
+_UNDER_WAY = ("pending", "cancelling")  # XenAPI enum task_status_type
 
 
 def start(session: Session, method: str, *args: Any) -> TaskRef:
@@ -42,7 +44,7 @@ def _appeared(session: Session, method: str, before: set[TaskRef]) -> TaskRef | 
         return new[0] if new else NotYet("no task")
 
     try:
-        return wait_for(f"a sign of {method}, whose answer was lost", look, Pace.from_environment().grace)
+        return wait_for(f"a sign of {method}, whose answer was lost", look, grace())
     except WaitTimeout:
         return None
 
@@ -70,14 +72,14 @@ def finish(
     limit: float,
     on_progress: Progress | None = None,
 ) -> str:
-    """Wait for the end of a task and destroy it.
+    """Wait for the end of a task, whether it succeeds or fails, and destroy it.
 
     Returns its result: the text between ``<value>`` and ``</value>``, or the bare reference that uploads
     leave. Raises XapiFailure with the task's error, TaskLost when the server forgot it (a restart of the
-    master), WaitTimeout after `limit` seconds; then the operation itself goes on.
+    master), WaitTimeout after `limit` seconds; then the operation itself goes on, and its task stays.
     """
 
-    def look() -> str | NotYet:
+    def look() -> Record | NotYet:
         try:
             record = session.read("task.get_record", task)
         except XapiFailure as unknown:
@@ -86,11 +88,16 @@ def finish(
                     f"the pool has forgotten the task of {what}: its master was restarted"
                 ) from None
             raise
-        return _outcome(record, method, on_progress)
+        if record["status"] in _UNDER_WAY:
+            progress = float(record["progress"])
+            if on_progress is not None:
+                on_progress(progress)
+            return NotYet(f"{progress:.0%}")
+        return record
 
-    result = wait_for(what, look, limit, tell=on_progress is None)
+    ended = wait_for(what, look, limit, tell=on_progress is None)
     destroy(session, task)
-    return result
+    return _result(ended, method)
 
 
 def destroy(session: Session, task: TaskRef) -> None:
@@ -121,17 +128,12 @@ def pending(session: Session, method: str) -> TaskRef | None:
     )
 
 
-def _outcome(record: dict[str, Any], method: str, on_progress: Progress | None) -> str | NotYet:
-    match record["status"]:
+def _result(ended: Record, method: str) -> str:
+    match ended["status"]:
         case "success":
-            found = _VALUE.match(record["result"])
-            return unescape(found.group(1) or "") if found else str(record["result"])
-        case "failure":
-            code, *params = record["error_info"] or ["INTERNAL_ERROR"]
-            raise XapiFailure(method, code, params)
+            found = _VALUE.match(ended["result"])
+            return unescape(found.group(1) or "") if found else str(ended["result"])
         case "cancelled":
-            raise XapiFailure(method, "TASK_CANCELLED", record["error_info"][1:])
-    progress = float(record["progress"])
-    if on_progress is not None:
-        on_progress(progress)
-    return NotYet(f"{progress:.0%}")
+            raise XapiFailure(method, "TASK_CANCELLED", ended["error_info"][1:])
+    code, *params = ended["error_info"] or ["INTERNAL_ERROR"]
+    raise XapiFailure(method, code, params)
