@@ -81,7 +81,7 @@ def finish(
 
     def look() -> Record | NotYet:
         try:
-            record = session.read("task.get_record", task)
+            record: Record = session.read("task.get_record", task)
         except XapiFailure as unknown:
             if unknown.code == "HANDLE_INVALID":
                 raise TaskLost(
