@@ -3,7 +3,7 @@
 import pytest
 
 from simulator import FaultRule, SimulatedPool
-from xenpatch.errors import LoginRefused, ReplyLost, TaskLost, Unreachable, XapiFailure
+from xenpatch.errors import LoginRefused, ReplyLost, TaskLost, Unreachable, WaitTimeout, XapiFailure
 from xenpatch.xapi import tasks
 from xenpatch.xapi.session import Endpoint, Session, open_session
 from xenpatch.xapi.transport import on_host
@@ -41,8 +41,78 @@ def test_a_pool_that_does_not_answer_shows_at_once() -> None:
 
 
 def test_a_wrong_password_is_told_as_such(small_pool: SimulatedPool) -> None:
-    with pytest.raises(LoginRefused), open_session(Endpoint((small_pool.url,), "root", "wrong")):
+    with (
+        pytest.raises(LoginRefused, match="wrong user or password; nothing was changed"),
+        open_session(Endpoint((small_pool.url,), "root", "wrong")),
+    ):
         pass
+
+
+def test_a_wrong_password_is_told_as_such_by_a_slave_too(small_pool: SimulatedPool) -> None:
+    with (
+        pytest.raises(LoginRefused, match="wrong user or password"),
+        open_session(Endpoint((slave(small_pool),), "root", "wrong")),
+    ):
+        pass
+
+
+def test_later_than_at_first_contact_nobody_is_told_that_nothing_was_changed(
+    small_pool: SimulatedPool,
+) -> None:
+    with (
+        pytest.raises(LoginRefused) as refused,
+        open_session(Endpoint((small_pool.url,), "root", "wrong"), patience=1),
+    ):
+        pass
+
+    assert "changed" not in str(refused.value)
+
+
+def test_a_login_whose_answer_is_lost_does_not_claim_that_nothing_was_sent(
+    small_pool: SimulatedPool,
+) -> None:
+    small_pool.faults.add(
+        FaultRule.from_dict({"call": "session.login_with_password", "do": {"drop": "before"}, "times": 9})
+    )
+
+    with pytest.raises(Unreachable, match="was lost") as failed, open_session(endpoint(small_pool)):
+        pass
+
+    assert "sent" not in str(failed.value)
+
+
+def still_booting(call: str, times: int) -> FaultRule:
+    return FaultRule.from_dict({"call": call, "times": times, "do": {"error": ["HOST_STILL_BOOTING"]}})
+
+
+@pytest.mark.parametrize("call", ["session.login_with_password", "host.get_all_records"])
+def test_a_toolstack_that_is_starting_is_waited_for_with_patience(
+    small_pool: SimulatedPool, call: str
+) -> None:
+    small_pool.faults.add(still_booting(call, 3))
+
+    with open_session(endpoint(small_pool), patience=30) as session:
+        assert len(session.read("pool.get_all")) == 1
+
+
+def test_without_patience_a_toolstack_that_is_starting_is_told(small_pool: SimulatedPool) -> None:
+    small_pool.faults.add(still_booting("session.login_with_password", 9))
+
+    with pytest.raises(Unreachable, match="the toolstack is starting"), open_session(endpoint(small_pool)):
+        pass
+
+
+@pytest.mark.parametrize("do", [{"drop": "before"}, {"error": ["INTERNAL_ERROR", "broken"]}])
+def test_a_login_that_comes_to_nothing_leaves_no_session_behind(
+    small_pool: SimulatedPool, do: dict[str, object]
+) -> None:
+    small_pool.faults.add(FaultRule.from_dict({"call": "host.get_all_records", "do": do, "times": 9}))
+
+    with pytest.raises((Unreachable, XapiFailure)), open_session(endpoint(small_pool)):
+        pass
+
+    assert small_pool.journal.calls("session.login_with_password")
+    assert small_pool.leaks() == []
 
 
 def test_a_session_that_the_master_forgot_is_opened_again(small_pool: SimulatedPool) -> None:
@@ -103,3 +173,17 @@ def test_a_task_that_fails_raises_its_error(small_pool: SimulatedPool) -> None:
             tasks.run(session, "VM.pool_migrate", vm, target, {}, what="vm-off-1 to move", limit=30)
 
         assert failed.value.code == "VM_BAD_POWER_STATE"
+        assert session.read("task.get_all") == []
+
+
+def test_a_task_that_is_not_waited_for_any_longer_goes_on(small_pool: SimulatedPool) -> None:
+    with open_session(endpoint(small_pool)) as session:
+        vm, target = ref_of(session, "VM", "vm-web-1"), ref_of(session, "host", "xs2")
+        task = tasks.start(session, "VM.pool_migrate", vm, target, {"live": "true"})
+
+        with pytest.raises(WaitTimeout):
+            tasks.finish(session, task, "VM.pool_migrate", what="vm-web-1 to move", limit=0)
+
+        assert session.read("task.get_status", task) == "pending"
+        tasks.finish(session, task, "VM.pool_migrate", what="vm-web-1 to move", limit=30)
+        assert session.read("task.get_all") == []

@@ -14,8 +14,9 @@ import XenAPI
 
 from xenpatch.errors import LoginRefused, PoolError, ReplyLost, Unreachable, Untrusted, XapiFailure
 from xenpatch.waiting import NotYet, wait_for
+from xenpatch.xapi.members import follow, members_of
 from xenpatch.xapi.tls import Trust
-from xenpatch.xapi.transport import OneAttempt, check_url, on_host
+from xenpatch.xapi.transport import OneAttempt, check_url
 from xenpatch.xapi.types import SessionRef
 
 PASSING_CODES = {
@@ -61,7 +62,8 @@ class Session:
     def __init__(self, endpoint: Endpoint, limits: Limits | None = None) -> None:
         self.endpoint = endpoint
         self.limits = limits or Limits()
-        self._url = endpoint.urls[0]
+        self._members = members_of(endpoint.urls)
+        self._url = next(iter(self._members))
         self._ref: SessionRef | None = None
         self._lock = threading.Lock()
 
@@ -78,24 +80,41 @@ class Session:
         return self._ref
 
     def login(self) -> None:
-        """Log in, trying each address once.
+        """Log in, trying each known address of the pool once.
 
         Raises LoginRefused for a wrong user or password, Untrusted before any password is sent to a
-        server that is not the expected one, Unreachable when no address answers.
+        server that is not the expected one, Unreachable when no address lets anybody in at the moment.
         """
         refusals: list[str] = []
-        for url in self._addresses():
+        for url in self._members:
             self._url = url
             try:
                 self._login(self._ref)
-                self.call("pool.get_all")
-            except Untrusted:
-                raise
-            except (Unreachable, ReplyLost) as lost:
-                refusals.append(str(lost))
+                self._learn_members()
+            except BaseException as failed:
+                self.logout()
+                why = self._passing(failed)
+                if why is None:
+                    raise
+                refusals.append(why)
             else:
                 return
-        raise Unreachable("; ".join(refusals) + ". Nothing was sent to the pool and nothing was changed.")
+        raise Unreachable("; ".join(refusals))
+
+    def _learn_members(self) -> None:
+        hosts = self.call("host.get_all_records").values()
+        self._members.learn(self._url, [host["address"] for host in hosts])
+
+    def _passing(self, failed: BaseException) -> str | None:
+        """In words what may be otherwise at another address or moment; None for all other failures."""
+        match failed:
+            case Untrusted() if self._members.forget(self._url):
+                return str(failed)
+            case Unreachable() | ReplyLost():
+                return str(failed)
+            case XapiFailure(code=code) if code in PASSING_CODES:
+                return f"{self._url}: {PASSING_CODES[code]} ({code})"
+        return None
 
     def logout(self) -> None:
         """End the session; one that is gone already is fine."""
@@ -112,41 +131,27 @@ class Session:
         for _ in range(_MOST_REFUSALS):
             used = self.ref
             try:
-                return self._send(self._url, method, (used, *args))
+                return self._at_master(method, (used, *args))
             except XapiFailure as refused:
-                if refused.code == "SESSION_INVALID":
-                    self._login(used)
-                elif refused.code == "HOST_IS_SLAVE":
-                    self._url = on_host(self._url, refused.params[0])
-                else:
+                if refused.code != "SESSION_INVALID":
                     raise
-        raise PoolError(f"{method} was sent from host to host without finding the master of the pool")
+                self._login(used)
+        raise PoolError(f"{method}: the pool forgets each session as soon as it is opened")
 
     def read(self, method: str, *args: Any) -> Any:
-        """Ask something that changes nothing; a lost master is waited for."""
+        """Ask something that changes nothing; a lost master is waited for, and looked for at each member."""
 
         def ask() -> Any:
             try:
                 return self.call(method, *args)
-            except Untrusted:
-                raise
-            except (Unreachable, ReplyLost) as lost:
-                self._try_next_address()
-                return NotYet(str(lost))
-            except XapiFailure as refused:
-                if refused.code not in PASSING_CODES:
+            except PoolError as failed:
+                why = self._passing(failed)
+                if why is None:
                     raise
-                return NotYet(PASSING_CODES[refused.code])
+                self._url = self._members.after(self._url)
+                return NotYet(why)
 
         return wait_for(f"an answer of the pool's master to {method}", ask, self.limits.master)
-
-    def _addresses(self) -> tuple[str, ...]:
-        return (self._url, *(url for url in self.endpoint.urls if url != self._url))
-
-    def _try_next_address(self) -> None:
-        urls = self.endpoint.urls
-        if len(urls) > 1:
-            self._url = urls[(urls.index(self._url) + 1) % len(urls)] if self._url in urls else urls[0]
 
     def _login(self, stale: SessionRef | None) -> None:
         with self._lock:
@@ -154,18 +159,24 @@ class Session:
                 return
             args = (self.endpoint.user, self.endpoint.password, "1.0", "xenpatch")
             try:
-                self._ref = SessionRef(self._send(self._url, "session.login_with_password", args))
+                self._ref = SessionRef(self._at_master("session.login_with_password", args))
             except XapiFailure as refused:
-                if refused.code == "HOST_IS_SLAVE":
-                    self._url = on_host(self._url, refused.params[0])
-                    self._ref = SessionRef(self._send(self._url, "session.login_with_password", args))
-                elif refused.code == "SESSION_AUTHENTICATION_FAILED":
-                    raise LoginRefused(
-                        f"{self._url} refused user {self.endpoint.user}: wrong user or password. "
-                        "Nothing was changed."
-                    ) from None
-                else:
+                if refused.code != "SESSION_AUTHENTICATION_FAILED":
                     raise
+                raise LoginRefused(
+                    f"{self._url} refused user {self.endpoint.user}: wrong user or password"
+                ) from None
+
+    def _at_master(self, method: str, args: tuple[Any, ...]) -> Any:
+        """Send where the master was last found; a slave refuses everything and names its master."""
+        for _ in range(_MOST_REFUSALS):
+            try:
+                return self._send(self._url, method, args)
+            except XapiFailure as refused:
+                if refused.code != "HOST_IS_SLAVE":
+                    raise
+                self._url = follow(self._url, refused.params[0])
+        raise PoolError(f"{method} was sent from host to host without finding the master of the pool")
 
     def _send(self, url: str, method: str, args: tuple[Any, ...]) -> Any:
         transport = OneAttempt(url, self.endpoint.trust, self.limits.call)
@@ -202,15 +213,18 @@ def open_session(endpoint: Endpoint, *, patience: float = 0.0) -> Iterator[Sessi
     def log_in() -> Session | NotYet:
         try:
             session.login()
-        except Untrusted:
-            raise
         except Unreachable as lost:
             if not patience:
                 raise
             return NotYet(str(lost))
         return session
 
-    wait_for("the pool to answer", log_in, patience)
+    try:
+        wait_for("the pool to answer", log_in, patience)
+    except (Unreachable, LoginRefused) as failed:
+        if patience:
+            raise
+        raise type(failed)(f"{failed}; nothing was changed") from None
     try:
         yield session
     finally:

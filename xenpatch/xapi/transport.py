@@ -12,6 +12,8 @@ from xenpatch.errors import InputError, ReplyLost, Unreachable, Untrusted
 from xenpatch.xapi.tls import Trust
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+_CONNECT = 30.0
+"""Seconds for the connection alone: a host that is off answers nothing, and others wait for their turn."""
 
 
 def check_url(text: str) -> str:
@@ -59,11 +61,13 @@ def open_connection(url: str, trust: Trust, limit: float) -> http.client.HTTPCon
     host, port = parts.hostname or "", parts.port
     try:
         if parts.scheme == "http":
-            plain = http.client.HTTPConnection(host, port, timeout=limit)
+            plain = http.client.HTTPConnection(host, port, timeout=min(limit, _CONNECT))
             plain.connect()
+            plain.sock.settimeout(limit)
             return plain
-        secure = http.client.HTTPSConnection(host, port, timeout=limit, context=trust.context)
+        secure = http.client.HTTPSConnection(host, port, timeout=min(limit, _CONNECT), context=trust.context)
         secure.connect()
+        secure.sock.settimeout(limit)
     except ssl.SSLCertVerificationError as refused:
         raise Untrusted(_unverified(url, refused)) from None
     except ssl.SSLError as refused:
