@@ -23,9 +23,9 @@ def default_folder() -> Path:
 def back_up(session: Session, pool: Inventory, folder: Path) -> Path:
     """Save the database, readable by its owner alone, and return where.
 
-    It holds secrets: password hashes, storage and licence credentials. Raises BackupFailed
-    unless it is whole: a database that names this pool and each of its hosts. Whatever ends it early, an
-    interruption too, nothing is left behind.
+    It holds secrets: password hashes, storage and licence credentials. Raises BackupFailed unless it is
+    whole: a database that names this pool and each of its hosts. Whatever ends it early, an interruption
+    too, nothing is left behind.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -94,8 +94,8 @@ def _stream(sock: socket.socket, body: BinaryIO, on_sent: Sent | None) -> None:
 def download(session: Session, path: str, write: Callable[[bytes], object]) -> None:
     """Stream what a GET handler sends (such as `/pool/xmldbdump`) until its end.
 
-    Raises HttpRefused when the pool will not send it, ReplyLost when it breaks off; a server that sends no length says by closing that it
-    has sent everything, so the caller must prove the content whole.
+    Raises HttpRefused when the pool will not send it, ReplyLost when it breaks off; a server that sends no
+    length says by closing that it has sent everything, so the caller must prove the content whole.
     """
     connection = open_connection(session.url, session.endpoint.trust, _STALL)
     try:
