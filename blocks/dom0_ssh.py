@@ -41,8 +41,7 @@ class Dom0SSH(StoredByReference):
             "takes RSA keys only."
         ),
     )
-    known_hosts: str = Field(
-        default="",
+    known_hosts: str = Field(  # required: else Prefect cannot tell a block from a reference to one
         description=(
             "The hosts' keys, one line each as in OpenSSH's known_hosts file. A host that is not listed, or "
             "shows another key, is refused before the password is sent."

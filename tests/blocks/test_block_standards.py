@@ -23,3 +23,8 @@ class TestStandards(BlockStandardTestSuite):
 )
 def test_prefect_knows_the_secret_fields(block: type[Block], secrets: list[str]) -> None:
     assert block.model_json_schema()["secret_fields"] == secrets
+
+
+@pytest.mark.parametrize("block", [XenServerPool, Dom0SSH])
+def test_a_field_is_required_so_that_a_reference_is_never_taken_for_a_block(block: type[Block]) -> None:
+    assert block.model_json_schema()["required"]

@@ -85,7 +85,7 @@ def test_a_pool_without_an_address_is_refused() -> None:
 
 def test_passwords_are_in_no_representation() -> None:
     pool = XenServerPool(addresses=["xs1"], password=SecretStr("secret"))
-    ssh = Dom0SSH(password=SecretStr("secret"))
+    ssh = Dom0SSH(known_hosts="", password=SecretStr("secret"))
 
     assert "secret" not in f"{pool!r} {pool.endpoint()!r} {ssh!r} {ssh.access(pool)!r}"
 
@@ -93,13 +93,15 @@ def test_passwords_are_in_no_representation() -> None:
 def test_ssh_uses_the_pools_password_unless_it_has_its_own() -> None:
     pool = XenServerPool(addresses=["xs1"], password=SecretStr("of the pool"))
 
-    assert Dom0SSH().access(pool).password == "of the pool"
-    assert Dom0SSH(password=SecretStr("own")).access(pool).password == "own"
+    assert Dom0SSH(known_hosts="").access(pool).password == "of the pool"
+    assert Dom0SSH(known_hosts="", password=SecretStr("own")).access(pool).password == "own"
 
 
 def test_ssh_with_a_key_needs_no_password_at_all() -> None:
     key = private_key_text()
 
-    access = Dom0SSH(private_key=SecretStr(key), port=2222).access(XenServerPool(addresses=["xs1"]))
+    access = Dom0SSH(known_hosts="", private_key=SecretStr(key), port=2222).access(
+        XenServerPool(addresses=["xs1"])
+    )
 
     assert (access.private_key, access.password, access.port) == (key, None, 2222)
