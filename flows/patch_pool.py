@@ -118,6 +118,7 @@ def _report(
         findings=findings,
         backup=str(backup) if backup else None,
         seconds=time.monotonic() - began,
+        earlier_boots=tuple(h.boot_time for h in picture.pool.hosts if h.uuid not in picture.todo),
     )
     artifacts.report(result)
     return result

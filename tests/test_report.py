@@ -18,7 +18,7 @@ def turn(name: str, *, down_at: float | None, up_at: float) -> HostReport:
 
 
 def report(*hosts: HostReport) -> RunReport:
-    return RunReport("pool", "XS602E008", hosts, tuple(host.name for host in hosts))
+    return RunReport("pool", "XS602E008", hosts, tuple(host.name for host in hosts), backup="backup.xml")
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,14 @@ def test_mixed_time_is_from_the_first_new_boot_to_the_last_old_host_going_down(
     hosts: list[HostReport], seconds: float
 ) -> None:
     assert report(*hosts).mixed_seconds == seconds
+
+
+def test_hosts_that_were_done_before_count_in_the_mixed_time() -> None:
+    continued = RunReport(
+        "pool", "X", (turn("xs2", down_at=400, up_at=600),), ("xs1", "xs2"), earlier_boots=(100.0,)
+    )
+
+    assert continued.mixed_seconds == 300
 
 
 def test_a_check_that_could_not_be_made_is_named_once() -> None:

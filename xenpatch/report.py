@@ -26,7 +26,10 @@ class HostReport:
 
 @dataclass(frozen=True)
 class RunReport:
-    """A whole run. ``seconds`` is its length by our clock, ``backup`` where the database was saved."""
+    """A whole run. ``seconds`` is its length by our clock, ``backup`` where the database was saved.
+
+    ``earlier_boots`` are the boot times of hosts that had the hotfix in effect before this run.
+    """
 
     pool: str
     hotfix: str
@@ -35,11 +38,12 @@ class RunReport:
     findings: tuple[Finding, ...] = ()
     backup: str | None = None
     seconds: float = 0.0
+    earlier_boots: tuple[float, ...] = ()
 
     @property
     def changed(self) -> bool:
         """Whether the run had anything to do."""
-        return bool(self.hosts)
+        return self.backup is not None
 
     @property
     def mixed_seconds(self) -> float:
@@ -49,7 +53,8 @@ class RunReport:
         """
         boots = [host.rebooted for host in self.hosts if host.rebooted is not None]
         downs = [boot.down_at for boot in boots if boot.down_at is not None]
-        return max(max(downs) - min(boot.after for boot in boots), 0.0) if downs else 0.0
+        began = [*(boot.after for boot in boots), *self.earlier_boots]
+        return max(max(downs) - min(began), 0.0) if downs else 0.0
 
     @property
     def unchecked(self) -> tuple[str, ...]:
@@ -67,10 +72,11 @@ class RunReport:
                 )
             ]
         moves = sum(host.moved_away + host.brought_home for host in self.hosts)
+        names = ", ".join(host.name for host in self.hosts if host.rebooted is not None) or "no host"
         lines = [
             (
-                f"{self.hotfix} is fully applied on {self.pool}: all {total} hosts have it, each was "
-                f"rebooted and verified, and every VM is at home ({moves} live migrations)."
+                f"{self.hotfix} is fully applied on {self.pool}: all {total} hosts have it in effect, and every "
+                f"VM is at home. This run rebooted and verified {names}, with {moves} live migrations."
             ),
             (
                 f"The run took {span(self.seconds)}; hosts of both levels ran side by side for "
