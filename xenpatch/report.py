@@ -75,8 +75,8 @@ class RunReport:
         names = ", ".join(host.name for host in self.hosts if host.rebooted is not None) or "no host"
         lines = [
             (
-                f"{self.hotfix} is fully applied on {self.pool}: all {total} hosts have it in effect, and every "
-                f"VM is at home. This run rebooted and verified {names}, with {moves} live migrations."
+                f"{self.hotfix} is fully applied on {self.pool}: all {total} hosts have it in effect, and "
+                f"every VM is at home. This run rebooted and verified {names}, with {moves} live migrations."
             ),
             (
                 f"The run took {span(self.seconds)}; hosts of both levels ran side by side for "
