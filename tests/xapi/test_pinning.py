@@ -4,8 +4,10 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -119,6 +121,33 @@ def test_without_a_pin_a_self_signed_certificate_is_refused(tmp_path: Path, serv
     assert b"".join(received) == b""
 
 
-def test_what_is_no_certificate_is_bad_input() -> None:
-    with pytest.raises(InputError):
-        Trust(pinned_pem="a password, perhaps")
+EMPTY = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+BAD = {
+    "not PEM text": "a password, perhaps",
+    "holds a private key": "{key}{whole}",
+    "certificate 1 of those given is damaged": "{damaged}{whole}",
+    "certificate 2 of those given is damaged": "{whole}" + EMPTY,
+    "cut short": "{whole}{cut}",
+}
+
+
+@pytest.mark.parametrize("field", ["pinned_pem", "ca_pem"])
+@pytest.mark.parametrize("complaint", BAD)
+def test_text_that_is_no_certificate_is_bad_input(tmp_path: Path, field: str, complaint: str) -> None:
+    file, pem = self_signed(tmp_path, "host")
+    key = file.read_text().removesuffix(pem)
+    damaged = pem.replace("\nMII", "\nM!!", 1)
+    text: Any = BAD[complaint].format(key=key, whole=pem, damaged=damaged, cut=pem[:-40])
+
+    with pytest.raises(InputError, match=complaint) as refused:
+        replace(Trust(), **{field: text})
+
+    assert key.splitlines()[1] not in str(refused.value)
+
+
+def test_words_around_a_certificate_do_no_harm(tmp_path: Path, serve: Serve) -> None:
+    file, pem = self_signed(tmp_path, "host")
+    url, _ = serve(file)
+
+    open_connection(url, Trust(pinned_pem=f"of the host in Zürich:\n{pem}\n"), 10).close()
+    assert Trust(ca_pem=f"of Zürich:\n{pem}").context.cert_store_stats()["x509"] == 1

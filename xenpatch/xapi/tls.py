@@ -11,7 +11,9 @@ from functools import cached_property
 
 from xenpatch.errors import InputError, Untrusted
 
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+_BEGIN = "-----BEGIN CERTIFICATE-----"
+_PEM = re.compile(f"{_BEGIN}(.+?)-----END CERTIFICATE-----", re.DOTALL)
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,17 @@ class Trust:
     legacy: bool = False
 
     def __post_init__(self) -> None:
+        """Raise InputError for text that holds no certificates, a damaged one, or a private key."""
         for pem in (self.pinned_pem, self.ca_pem):
-            if pem is not None and not _PEM.search(pem):
-                raise InputError("the certificate given is not PEM text (-----BEGIN CERTIFICATE-----)")
+            if pem is not None:
+                certificates(pem)
 
     @cached_property
     def context(self) -> ssl.SSLContext:
         """A client context that verifies as the table says; `check_peer` completes it after the handshake."""
         if self.pinned_pem is None:
-            context = ssl.create_default_context(cadata=self.ca_pem)
+            authorities = b"".join(certificates(self.ca_pem)) if self.ca_pem is not None else None
+            context = ssl.create_default_context(cadata=authorities)
         else:
             # `check_peer` compares byte for byte, which is stricter than a chain. OpenSSL's own check would
             # confuse two pins of one subject, and refuse a certificate of 2012 for its dates.
@@ -58,9 +62,39 @@ class Trust:
         if self.pinned_pem is None:
             return
         offered = connected.getpeercert(binary_form=True) or b""
-        pins = [base64.b64decode("".join(body.split())) for body in _PEM.findall(self.pinned_pem)]
+        pins = certificates(self.pinned_pem)
         if offered not in pins:
             raise Untrusted(_mismatch(address, fingerprint(offered), [fingerprint(pin) for pin in pins]))
+
+
+def certificates(pem: str) -> list[bytes]:
+    """The certificates in PEM text, in DER; raise InputError unless it holds some, all of them whole.
+
+    A private key beside them, as in a host's own xapi-ssl.pem, is refused before it can get anywhere.
+    """
+    if _PRIVATE_KEY.search(pem):
+        raise InputError(
+            "the certificate text given holds a private key, which belongs on its host alone: take it out "
+            "(and out of the Prefect block, if it was saved in one). It was neither used nor stored now."
+        )
+    bodies = _PEM.findall(pem)
+    if not bodies:
+        raise InputError(f"the certificate given is not PEM text ({_BEGIN})")
+    if len(bodies) != pem.count(_BEGIN):
+        raise InputError("the certificate text given is cut short: an END CERTIFICATE line is missing")
+    return [_whole(number, body) for number, body in enumerate(bodies, 1)]
+
+
+def _whole(number: int, body: str) -> bytes:
+    try:
+        der = base64.b64decode("".join(body.split()), validate=True)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=der)
+    except (ValueError, ssl.SSLError):
+        raise InputError(
+            f"certificate {number} of those given is damaged: it cannot be read. Copy the whole file again; "
+            "nothing was contacted."
+        ) from None
+    return der
 
 
 def fingerprint(der: bytes) -> str:
