@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, HttpUrl
 
+from blocks import held
 from blocks.reference import OptionalSecret, StoredByReference
 from blocks.xenserver_pool import XenServerPool
 from xenpatch.ssh import Dom0Access
@@ -32,7 +33,7 @@ class Dom0SSH(StoredByReference):
     user: str = Field(default="root", description="The user that logs in to each control domain.")
     password: OptionalSecret = Field(
         default=None,
-        description="The user's password. Left empty, it is the pool's password.",
+        description="The user's password. With neither this nor a key, it is the pool's password.",
     )
     private_key: OptionalSecret = Field(
         default=None,
@@ -53,6 +54,8 @@ class Dom0SSH(StoredByReference):
         """Return what the library connects with; raise InputError where that can be seen to be wrong."""
         key = self.private_key.get_secret_value() if self.private_key is not None else None
         own = self.password.get_secret_value() if self.password is not None else None
+        if not key and not own:
+            key = held.given_key()
         return Dom0Access(
             user=self.user,
             password=own if own or key else pool.secret(),

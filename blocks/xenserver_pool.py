@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from pydantic import Field, HttpUrl
+from typing import Annotated
 
-from blocks import password as held
+from pydantic import AfterValidator, Field, HttpUrl
+
+from blocks import held
 from blocks.reference import OptionalSecret, StoredByReference
 from xenpatch.errors import InputError
 from xenpatch.xapi.session import Endpoint
-from xenpatch.xapi.tls import Trust
+from xenpatch.xapi.tls import Trust, certificates
+
+
+def _certificates_alone(text: str | None) -> str | None:
+    """Refuse anything else, before Prefect writes it down: above all a private key. Raises InputError."""
+    if text:
+        certificates(text)
+    return text
+
+
+Pem = Annotated[str | None, AfterValidator(_certificates_alone)]
 
 
 class XenServerPool(StoredByReference):
@@ -46,14 +58,14 @@ class XenServerPool(StoredByReference):
             "of the process that runs the flow, and stored nowhere."
         ),
     )
-    certificate: str | None = Field(
+    certificate: Pem = Field(
         default=None,
         description=(
             "PEM text of the certificates that the members themselves show, one after another; nothing else "
             "is accepted then."
         ),
     )
-    ca: str | None = Field(
+    ca: Pem = Field(
         default=None,
         description=(
             "PEM text of the authority that signed the members' certificates. With neither this nor a "

@@ -5,15 +5,17 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar, cast
 
 import yaml
 from rich.console import Console
 
 from xenpatch import display
-from xenpatch.errors import InputError, Interrupted
+from xenpatch.errors import InputError, Interrupted, SettingsUnavailable
 from xenpatch.hotfix.intake import Hotfix, verify
 from xenpatch.hotfix.manifest import known_manifests, load_manifest
 from xenpatch.plan.model import NoRoom
@@ -51,7 +53,7 @@ class Access:
         if (self.url is None) == (self.block is None):
             raise InputError("give either --pool URL or --pool-block NAME. Nothing was contacted.")
         _quiet_prefect()
-        from blocks import XenServerPool, password  # noqa: PLC0415 - importing Prefect takes a second
+        from blocks import XenServerPool, held  # noqa: PLC0415 - importing Prefect takes a second
 
         if self.block is not None:
             return _load(XenServerPool, self.block)
@@ -62,8 +64,8 @@ class Access:
             ca=_text(self.ca, "CA"),
             legacy=self.legacy,
         )
-        if password.given() is None:
-            password.remember(_ask_password(f"Password of {self.user} on {self.url}: "))
+        if held.given() is None:
+            held.remember(_ask_password(f"Password of {self.user} on {self.url}: "))
         pool.endpoint()
         return pool
 
@@ -79,19 +81,19 @@ class Shell:
     block: str | None
 
     def ssh(self, pool: XenServerPool) -> Dom0SSH | None:
-        """The block, saved or made of the options; None where SSH was not asked for."""
-        from pydantic import SecretStr  # noqa: PLC0415
+        """The block, saved or made of the options; None where SSH was not asked for.
 
-        from blocks import Dom0SSH  # noqa: PLC0415
+        A key stays in this process: Prefect would write a block that was never saved into the run.
+        """
+        from blocks import Dom0SSH, held  # noqa: PLC0415
 
         if self.block is not None:
             return _load(Dom0SSH, self.block)
         if self.known_hosts is None:
             return None
-        key = _text(self.key, "SSH key")
+        held.remember_key(_text(self.key, "SSH key"))
         ssh = Dom0SSH(
             user=self.user,
-            private_key=SecretStr(key) if key else None,
             known_hosts=_text(self.known_hosts, "known_hosts") or "",
             port=self.port,
         )
@@ -164,13 +166,15 @@ def patch(console: Console, access: Access, shell: Shell, job: Job) -> RunReport
     from xenpatch.options import PatchOptions  # noqa: PLC0415
 
     options = PatchOptions(
-        moves_per_host=job.moves_per_host, reboot_limit=job.reboot_limit, backup_folder=job.backup_folder
+        moves_per_host=job.moves_per_host,
+        reboot_limit=job.reboot_limit,
+        backup_folder=_absolute(job.backup_folder),
     )
     if "PREFECT_API_URL" not in os.environ:
         console.print("Prefect starts a server of its own for this run; that takes some seconds.")
     try:
         with show(console, at_once=job.moves_per_host):
-            return patch_pool(pool, job.hotfix.absolute(), job.manifest, ssh, options)
+            return patch_pool(pool, job.hotfix.absolute(), _absolute(job.manifest), ssh, options)
     except KeyboardInterrupt:
         raise Interrupted(
             "the run was interrupted; no further step is begun, and every VM runs where it is. A host may be "
@@ -179,7 +183,10 @@ def patch(console: Console, access: Access, shell: Shell, job: Job) -> RunReport
 
 
 def simulate(wanted: Simulation, out: TextIO) -> None:
-    """Serve a simulated pool until it is told to stop."""
+    """Serve a simulated pool until it is told to stop.
+
+    Raises InputError for what cannot be simulated, or not on these ports.
+    """
     from simulator import FaultRule, KnownHotfix, Model, SimulatedPool  # noqa: PLC0415
     from simulator.schema import RELEASES  # noqa: PLC0415
     from simulator.serve import serve  # noqa: PLC0415
@@ -198,8 +205,16 @@ def simulate(wanted: Simulation, out: TextIO) -> None:
         )
         for manifest in known_manifests()
     ]
-    try:
-        pool = SimulatedPool(
+
+    class Served(SimulatedPool):
+        """Ports that are taken show when the pool opens; what goes wrong later is no bad input."""
+
+        def __enter__(self) -> Self:
+            with _bad_input_from(OSError):
+                return super().__enter__()
+
+    with _bad_input_from(ValueError, OSError):
+        pool = Served(
             wanted.dump or Model(hosts=wanted.hosts, vms=wanted.vms),
             speed=wanted.speed,
             port=wanted.port,
@@ -208,8 +223,14 @@ def simulate(wanted: Simulation, out: TextIO) -> None:
             release=wanted.release,
             known_hotfixes=known,
         )
-        serve(pool, out)
-    except (ValueError, OSError) as wrong:
+    serve(pool, out)
+
+
+@contextmanager
+def _bad_input_from(*kinds: type[Exception]) -> Iterator[None]:
+    try:
+        yield
+    except kinds as wrong:
         raise InputError(f"no pool can be simulated so: {wrong}") from None
 
 
@@ -235,12 +256,25 @@ def _text(path: Path | None, what: str) -> str | None:
         raise InputError(f"the {what} file {path} cannot be read: {reason}") from None
 
 
+def _absolute(path: Path | None) -> Path | None:
+    """Of use to whoever starts the run again from Prefect, in a folder of his own."""
+    return path.absolute() if path else None
+
+
 def _load(kind: type[Saved], name: str) -> Saved:
+    from httpx import HTTPError  # noqa: PLC0415 - Prefect's, and it takes long, too
+
     try:
         return cast("Saved", kind.load(name))
     except ValueError:
         raise InputError(
             f"there is no saved {kind.__name__} block named {name!r} in this Prefect. Nothing was contacted."
+        ) from None
+    except (HTTPError, RuntimeError) as lost:  # what Prefect's client raises when its API is not there
+        raise SettingsUnavailable(
+            f"the saved block {name!r} cannot be read, since Prefect does not answer as it should "
+            f"({type(lost).__name__}: {lost}). No pool was contacted. Is PREFECT_API_URL right, and is the "
+            "server up?"
         ) from None
 
 

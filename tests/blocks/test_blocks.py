@@ -2,22 +2,28 @@
 
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import paramiko
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from blocks import Dom0SSH, XenServerPool, password
+from blocks import Dom0SSH, XenServerPool, held
+from simulator.tls import make_certificates
 from xenpatch.errors import InputError
 from xenpatch.xapi.tls import Trust
 
-PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-
 
 @pytest.fixture
-def forget_typed_password() -> Iterator[None]:
+def forget_what_was_given() -> Iterator[None]:
     yield
-    password.remember(None)
+    held.remember(None)
+    held.remember_key(None)
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return make_certificates(tmp_path_factory.mktemp("keys"), ["127.0.0.1"]).bundle.read_text()
 
 
 def private_key_text() -> str:
@@ -26,12 +32,12 @@ def private_key_text() -> str:
     return text.getvalue()
 
 
-def test_the_endpoint_has_all_members_and_the_pinned_certificate() -> None:
+def test_the_endpoint_has_all_members_and_the_pinned_certificate(pem: str) -> None:
     pool = XenServerPool(
         addresses=["xs1", "https://xs2:8443"],
         user="operator",
         password=SecretStr("secret"),
-        certificate=PEM,
+        certificate=pem,
         legacy=True,
     )
 
@@ -39,7 +45,7 @@ def test_the_endpoint_has_all_members_and_the_pinned_certificate() -> None:
 
     assert endpoint.urls == ("https://xs1:443", "https://xs2:8443")
     assert (endpoint.user, endpoint.password) == ("operator", "secret")
-    assert endpoint.trust == Trust(pinned_pem=PEM, legacy=True)
+    assert endpoint.trust == Trust(pinned_pem=pem, legacy=True)
 
 
 def test_fields_that_a_form_leaves_empty_count_as_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,10 +62,10 @@ def test_the_blocks_own_password_goes_before_that_of_the_environment(monkeypatch
     assert XenServerPool(addresses=["xs1"], password=SecretStr("own")).secret() == "own"
 
 
-@pytest.mark.usefixtures("forget_typed_password")
+@pytest.mark.usefixtures("forget_what_was_given")
 def test_a_typed_password_goes_before_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XENPATCH_PASSWORD", "from the environment")
-    password.remember("typed")
+    held.remember("typed")
 
     assert XenServerPool(addresses=["xs1"]).secret() == "typed"
 
@@ -105,3 +111,21 @@ def test_ssh_with_a_key_needs_no_password_at_all() -> None:
     )
 
     assert (access.private_key, access.password, access.port) == (key, None, 2222)
+
+
+@pytest.mark.usefixtures("forget_what_was_given")
+def test_a_key_that_was_named_in_this_process_serves_a_block_without_secrets() -> None:
+    pool = XenServerPool(addresses=["xs1"], password=SecretStr("of the pool"))
+    held.remember_key(key := private_key_text())
+
+    assert Dom0SSH(known_hosts="").access(pool).private_key == key
+    own = Dom0SSH(known_hosts="", password=SecretStr("own")).access(pool)
+    assert (own.private_key, own.password) == (None, "own")
+
+
+@pytest.mark.parametrize("field", ["certificate", "ca"])
+def test_a_private_key_never_gets_into_a_block_of_a_pool(pem: str, field: str) -> None:
+    given: dict[str, Any] = {field: private_key_text() + pem}
+
+    with pytest.raises(InputError, match="holds a private key"):
+        XenServerPool(addresses=["xs1"], **given)

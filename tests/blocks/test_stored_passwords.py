@@ -1,16 +1,19 @@
 """What a run of a flow leaves behind about the blocks it was given."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
+import paramiko
 import pytest
 from prefect import flow, get_client, task
 from prefect.blocks.core import Block
 from prefect.runtime import flow_run
 from pydantic import BaseModel, SecretStr
 
-from blocks import Dom0SSH, XenServerPool
+from blocks import Dom0SSH, XenServerPool, held
+from xenpatch import commands
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 PASSWORD = "correct-horse-battery-staple"
@@ -40,6 +43,16 @@ def pool_flow(pool: XenServerPool) -> list[tuple[UUID, str]]:
 @flow
 def options_flow(options: Options) -> tuple[UUID, str]:
     return UUID(flow_run.get_id()), log_in(options.pool)
+
+
+@task
+def take_the_key(pool: XenServerPool, ssh: Dom0SSH) -> str | None:
+    return ssh.access(pool).private_key
+
+
+@flow
+def ssh_flow(pool: XenServerPool, ssh: Dom0SSH) -> tuple[UUID, str | None]:
+    return UUID(flow_run.get_id()), take_the_key(pool, ssh)
 
 
 def stored_parameters(run: UUID) -> dict[str, Any]:
@@ -112,6 +125,35 @@ def test_a_password_is_nowhere_in_the_database_of_the_server(
 
     assert b"address-that-is-found" in written
     assert PASSWORD.encode() not in written
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "id_rsa"
+    paramiko.RSAKey.generate(2048).write_private_key_file(str(path))
+    yield path
+    held.remember_key(None)
+
+
+def test_a_key_that_the_command_line_names_is_used_and_stored_nowhere(
+    prefect_server: Path, key_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XENPATCH_PASSWORD", PASSWORD)
+    pool = XenServerPool(addresses=["xs1"])
+    public = paramiko.RSAKey.from_private_key_file(str(key_file)).get_base64()
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"host-that-is-found ssh-rsa {public}\n")
+    ssh = commands.Shell(hosts, "root", 22, key_file, None).ssh(pool)
+    assert ssh is not None
+
+    run, used = ssh_flow(pool, ssh)
+
+    assert used == key_file.read_text()
+    stored = stored_parameters(run)["ssh"]
+    assert (stored["private_key"], stored["password"]) == (None, None)
+    written = written_by(prefect_server)
+    assert b"host-that-is-found" in written
+    assert all(line.encode() not in written for line in key_file.read_text().splitlines())
 
 
 def test_a_saved_block_can_be_changed_and_saved_again(saved: XenServerPool) -> None:
