@@ -5,25 +5,46 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from xenpatch import commands, display
-from xenpatch.errors import InputError, PrecheckRefused, Refused, Stopped, XenpatchError
+from xenpatch.errors import InputError, Interrupted, PrecheckRefused, Refused, Stopped, XenpatchError
 
-EXIT_CODES: tuple[tuple[type[BaseException], int, str], ...] = (
+EXIT_CODES: tuple[tuple[type[Exception], int, str], ...] = (
     (InputError, 2, "Bad input:"),
     (Refused, 3, "Refused:"),
     (Stopped, 4, "Stopped:"),
+    (Interrupted, 1, "Interrupted:"),
     (XenpatchError, 1, "Failed:"),
-    (KeyboardInterrupt, 1, "Interrupted:"),
     (Exception, 1, "Unexpected error:"),
 )
 
+
+class Commands(TyperGroup):
+    """The commands, apart from what Typer would do in its own way."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Let --debug stand anywhere: put it before the command, where it is an option."""
+        return super().parse_args(ctx, sorted(args, key=lambda arg: arg != "--debug"))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Give Ctrl-C words, before Typer makes a silent exit of it.
+
+        A run that is under way explains itself; all else changes nothing.
+        """
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted("the command was stopped by Ctrl-C; nothing was changed by it.") from None
+
+
 app = typer.Typer(
     name="xenpatch",
+    cls=Commands,
     help="Patch XenServer pools without an outage.\n\n"
     "Exit codes: 0 done; 1 failed; 2 bad input, nothing was contacted or changed; 3 refused by prechecks, "
     "nothing changed; 4 stopped at a safe boundary, continue later.",
@@ -160,16 +181,13 @@ def simulate(
 
 def main() -> None:
     """Run the command line; errors become one readable block on stderr and an exit code."""
-    if "--debug" in sys.argv[1:]:
-        sys.argv = [arg for arg in sys.argv if arg != "--debug"]
-        os.environ["XENPATCH_DEBUG"] = "1"
     try:
         app()
-    except (Exception, KeyboardInterrupt) as raised:
-        sys.exit(_explain(raised))
+    except Exception as raised:
+        sys.exit(explain(raised))
 
 
-def _explain(raised: BaseException) -> int:
+def explain(raised: Exception) -> int:
     """Print the error and return its exit code; with --debug, the traceback too."""
     console = Console(stderr=True)
     code, title = next((code, title) for kind, code, title in EXIT_CODES if isinstance(raised, kind))
@@ -181,11 +199,9 @@ def _explain(raised: BaseException) -> int:
     return code
 
 
-def _words(raised: BaseException) -> str:
+def _words(raised: Exception) -> str:
     if isinstance(raised, XenpatchError):
         return str(raised)
-    if isinstance(raised, KeyboardInterrupt):
-        return "nothing further is begun; `xenpatch status` shows what state the pool is in."
     return (
         f"{type(raised).__name__}: {raised}. This is a fault of xenpatch; `xenpatch status` shows what state "
         "the pool is in, and --debug shows the traceback."

@@ -15,16 +15,30 @@ from typing import Any
 
 from rich.console import Console
 
-from xenpatch import commands, display
+from xenpatch import cli, commands, display
+from xenpatch.errors import Interrupted
 
 _SPEED = "60"
 _HOME = Path(".demo")
 _CLOSING = 10.0  # seconds
+_GONE = "The simulated pool is stopped; `make demo` begins anew."
 
 
 def main() -> int:
-    """Run the demo and return the exit code."""
-    console = Console()
+    """Run the demo and return the exit code; what ends it early becomes a readable message."""
+    try:
+        _run(Console())
+    except (Interrupted, KeyboardInterrupt):
+        display.error(Console(stderr=True), "Interrupted:", f"the demo was stopped by Ctrl-C. {_GONE}")
+    except Exception as failed:  # noqa: BLE001 - as on the command line
+        cli.explain(failed)
+        Console(stderr=True).print(f"This was the demo. {_GONE}")
+    else:
+        return 0
+    return 1
+
+
+def _run(console: Console) -> None:
     _HOME.mkdir(exist_ok=True)
     os.environ.setdefault("PREFECT_HOME", str((_HOME / "prefect").absolute()))
     with tempfile.TemporaryDirectory() as folder, _simulated(Path(folder) / "journal") as pool:
@@ -40,7 +54,6 @@ def main() -> int:
         console.print()
         display.status(console, commands.read_pool(access))
     console.print("The simulated pool is stopped.")
-    return 0
 
 
 @contextmanager

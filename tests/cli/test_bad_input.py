@@ -7,6 +7,7 @@ import pytest
 from simulator.hotfix import make_sample
 from tests.cli.test_commands import xenpatch
 
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
 NOBODY = "https://127.0.0.1:9"
 
 
@@ -16,6 +17,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("sample")
     made = make_sample(folder, "6.0.2")
     (folder / "text").write_text("no certificate\n")
+    (folder / "damaged.pem").write_text(CERTIFICATE.format("AAAA"))
+    (folder / "key.pem").write_text("-----BEGIN RSA PRIVATE KEY-----\n" + CERTIFICATE.format("AAAA"))
     (folder / "rules").write_text("- {call: host.reboot, do: {explode: true}}\n")
     (folder / "mapping").write_text("call: host.reboot\n")
     (folder / "broken.yaml").write_text(made.manifest.read_text() + "colour: red\n")
@@ -41,6 +44,9 @@ CASES = {
     "unknown key in the manifest": ((*FILE, "{zip}", "--manifest", "{broken.yaml}"), "colour"),
     "no certificate file": ((*PATCH, *TO, "--certificate", "nowhere.pem"), "nowhere.pem cannot be read"),
     "certificate is no PEM": ((*PATCH, *TO, "--certificate", "{text}"), "is not PEM text"),
+    "private key beside a certificate": ((*PATCH, *TO, "--certificate", "{key.pem}"), "holds a private key"),
+    "damaged certificate": ((*PATCH, *TO, "--certificate", "{damaged.pem}"), "certificate 1 of those"),
+    "damaged CA": (("status", *TO, "--ca", "{damaged.pem}"), "certificate 1 of those given is damaged"),
     "bad known_hosts": ((*PATCH, *TO, "--known-hosts", "{text}"), "line 1"),
     "no such option": ((*PATCH, *TO, "--force"), "No such option"),
     "too many moves": ((*PATCH, *TO, "--moves-per-host", "99"), "less than or equal to 8"),

@@ -3,12 +3,16 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from prefect import get_client
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_API_URL
 
 from simulator import Model, SimulatedPool
@@ -135,11 +139,121 @@ def test_a_wrong_password_exits_with_1_and_is_not_shown(sim: SimulatedPool) -> N
     assert "not-the-one" not in found.stdout + found.stderr
 
 
-def test_debug_shows_the_traceback(sim: SimulatedPool) -> None:
-    found = xenpatch("status", "--pool", sim.url, "--debug", password="not-the-one")
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_debug_shows_the_traceback_wherever_it_stands(sim: SimulatedPool, place: int) -> None:
+    args = ["status", "--pool", sim.url]
+    args.insert(place, "--debug")
+
+    found = xenpatch(*args, password="not-the-one")
 
     assert found.returncode == 1
     assert "LoginRefused" in found.stderr
+
+
+def test_the_help_shows_debug() -> None:
+    assert "--debug" in xenpatch("--help").stdout
+
+
+def test_ctrl_c_while_a_pool_does_not_answer_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with begun("status", "--pool", url) as process, silent.accept()[0]:
+            process.send_signal(signal.SIGINT)
+            said, complaint = process.communicate(timeout=30)
+
+    assert (process.returncode, said) == (1, "")
+    assert complaint.startswith("Interrupted: the command was stopped by Ctrl-C; nothing was changed")
+    assert len(complaint.splitlines()) == 1
+
+
+@contextmanager
+def begun(
+    *args: str, module: str = "xenpatch", folder: Path | None = None, **given: str
+) -> Iterator[subprocess.Popen[str]]:
+    """A command that goes on while the test does; it gets a password unless told otherwise."""
+    with subprocess.Popen(
+        [sys.executable, "-m", module, *args],
+        cwd=folder,
+        env=os.environ | {"COLUMNS": "200", "XENPATCH_PASSWORD": "any"} | given,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_an_interrupted_demo_says_so_and_stops_its_simulator(tmp_path: Path) -> None:
+    given = {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
+    with begun(module="xenpatch.demo", folder=tmp_path, **given) as process:
+        assert process.stdout is not None
+        assert "A simulated XenServer 6.0.2 pool" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        # The simulator has the same stderr, so that this ends when both have.
+        _, complaint = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert "the demo was stopped by Ctrl-C. The simulated pool is stopped" in complaint
+    assert "Traceback" not in complaint
+
+
+def test_a_demo_that_fails_says_why_and_stops_its_simulator(tmp_path: Path) -> None:
+    (tmp_path / ".demo" / "backups").mkdir(parents=True)
+    with begun(module="xenpatch.demo", folder=tmp_path, PREFECT_API_URL="http://127.0.0.1:9/api") as process:
+        _, complaint = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert "This was the demo. The simulated pool is stopped" in complaint
+    assert "Traceback" not in complaint
+
+
+def test_a_saved_block_needs_a_prefect_that_answers(tmp_path: Path) -> None:
+    with begun(
+        "status", "--pool-block", "lab", folder=tmp_path, PREFECT_API_URL="http://127.0.0.1:9/api"
+    ) as process:
+        _, complaint = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert "the saved block 'lab' cannot be read, since Prefect does not answer" in complaint
+    assert "Traceback" not in complaint
+
+
+def test_what_prefect_keeps_of_a_run_leads_to_its_files_from_any_folder(
+    sim: SimulatedPool, tmp_path: Path
+) -> None:
+    (tmp_path / "hotfix.zip").symlink_to(sim.hotfix)
+    (tmp_path / "facts.yaml").write_text(sim.manifest.read_text())
+    named = ("--hotfix", "hotfix.zip", "--manifest", "facts.yaml", "--backup-folder", "copies")
+    found = xenpatch("patch", "--pool", sim.url, *named, password=sim.password, folder=tmp_path)
+    assert found.returncode == 0, found.stderr
+
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=20)
+    kept = next(run.parameters for run in runs if "hotfix" in run.parameters)
+
+    assert kept["hotfix"] == str(tmp_path / "hotfix.zip")
+    assert kept["manifest"] == str(tmp_path / "facts.yaml")
+    assert kept["options"]["backup_folder"] == str(tmp_path / "copies")
+
+
+def test_ports_that_are_taken_are_bad_input(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        found = xenpatch("simulate", "--hosts", "1", "--vms", "0", "--port", port, folder=tmp_path)
+
+    assert found.returncode == 2
+    assert "no pool can be simulated so" in found.stderr
+
+
+def test_a_simulator_that_can_tell_nobody_where_it_is_does_not_blame_its_input() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "xenpatch", "simulate", "--hosts", "1", "--vms", "0", "--port", "0"]
+    found = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    os.close(writer)
+
+    assert found.returncode == 1
+    assert "no pool can be simulated so" not in found.stderr
 
 
 def test_the_simulator_says_in_one_line_where_it_is_and_ends_when_told(tmp_path: Path) -> None:
