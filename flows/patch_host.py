@@ -83,7 +83,7 @@ def bring_home(pool: XenServerPool, run: RunId, turn: HostPlan) -> int:
         return move_all(pool, run, lambda: plan_return(pool, turn))
     except DrainFailed as failed:
         raise ReturnFailed(
-            f"not every VM got home to {turn.name}: {failed}. All of them run; no further host was touched. "
+            f"not every VM got home to {turn.name}: {failed}. No further host was touched. "
             "Start again to bring them home and continue."
         ) from failed
 
@@ -116,4 +116,8 @@ def _move_together(pool: XenServerPool, run: RunId, moves: tuple[Move, ...]) -> 
     for failure in failures:
         if isinstance(failure, LockLost) or not isinstance(failure, PoolError):
             raise failure
-    return [str(failure) for failure in failures]
+    return [
+        f"{move.vm_name}: {result}"
+        for move, result in zip(moves, results, strict=True)
+        if isinstance(result, BaseException)
+    ]

@@ -18,7 +18,16 @@ from tasks.precheck import look_at_pool, precheck
 from tasks.record import back_up, begin, finish, give_up
 from tasks.runner import workers
 from tasks.upload import upload
-from xenpatch.errors import PoolError, XenpatchError
+from xenpatch.errors import (
+    PoolError,
+    ReplyLost,
+    StepFailed,
+    TaskLost,
+    Unreachable,
+    WaitTimeout,
+    XapiFailure,
+    XenpatchError,
+)
 from xenpatch.hotfix.intake import Hotfix
 from xenpatch.options import PatchOptions
 from xenpatch.plan.model import Plan
@@ -57,8 +66,9 @@ def patch_pool(
     picture = look_at_pool(pool, run, update, ssh)
     if picture.done:
         return _report(began, picture, update, ())
-    uploaded = upload(pool, update)
-    findings = precheck(pool, run, update, ssh, uploaded=uploaded)
+    with _explained(BEFORE_THE_RECORD):
+        uploaded = upload(pool, update)
+        findings = precheck(pool, run, update, ssh, uploaded=uploaded)
     with _ours_until_the_end(pool, run):
         plan = begin(pool, run, picture)
         backup = back_up(pool, options.backup_folder)
@@ -85,7 +95,8 @@ def _each_host(
 def _ours_until_the_end(pool: XenServerPool, run: RunId) -> Iterator[None]:
     """Whatever ends the run early, the record stays on the pool and says that this run acts no more."""
     try:
-        yield
+        with _explained(IN_THE_MIDDLE):
+            yield
     except BaseException as failed:
         try:
             give_up(pool, run, (str(failed) or type(failed).__name__)[:500])
@@ -96,6 +107,22 @@ def _ours_until_the_end(pool: XenServerPool, run: RunId) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def _explained(state: str) -> Iterator[None]:
+    """A failure that says only what failed gets the state of the pool and what to do next beside it."""
+    try:
+        yield
+    except StepFailed:
+        raise
+    except (XapiFailure, ReplyLost, TaskLost, WaitTimeout, Unreachable) as bare:
+        raise StepFailed(f"{bare}. {state}") from bare
+
+
+IN_THE_MIDDLE = (
+    "No further host was touched, and every VM runs where it is; `xenpatch status` shows which host is out "
+    "of service and which VMs are away from home. Start again to continue."
+)
+BEFORE_THE_RECORD = "No host was touched; the hotfix may have been uploaded. Start again."
 UNTOLD = (
     "The pool could not be told that this run has stopped. Before starting again, tell it: xe pool-param-set "
     "uuid=$(xe pool-list --minimal) other-config:xenpatch-stopped-{run}=dead"

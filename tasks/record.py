@@ -1,5 +1,6 @@
 """Make the pool this run's own, keep a copy of its database, and give it back at the end."""
 
+import os
 from pathlib import Path
 
 from prefect import task
@@ -20,7 +21,8 @@ from xenpatch.steps import backup, lifecycle
 from xenpatch.xapi.session import open_session
 from xenpatch.xapi.survey import read_inventory
 
-_LAST_WORD = 20.0  # seconds: who cancels a flow does not wait long for it
+_LAST_WORD = float(os.environ.get("XENPATCH_LAST_WORD_SECONDS", "20"))
+"""Who cancels a flow does not wait long for the pool to hear of it."""
 
 
 @task(task_run_name="back up the pool database", cache_policy=NO_CACHE)

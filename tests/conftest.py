@@ -14,6 +14,7 @@ os.environ |= {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "XENPATCH_RETRY_SECONDS": "0",
+    "XENPATCH_LAST_WORD_SECONDS": "1",
 }
 os.environ.pop("XENPATCH_PASSWORD", None)
 

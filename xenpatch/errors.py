@@ -92,7 +92,8 @@ class XapiFailure(PoolError):
     """
 
     def __init__(self, call: str, code: str, params: Sequence[str] = ()) -> None:
-        super().__init__(f"{call} failed: {code}" + (f" ({', '.join(params)})" if params else ""))
+        told = [param for param in params if not param.startswith("OpaqueRef:")]
+        super().__init__(f"{call} failed: {code}" + (f" ({', '.join(told)})" if told else ""))
         self.call = call
         self.code = code
         self.params = tuple(params)

@@ -10,6 +10,7 @@ from tests.flows.kit import block, boots, changes, patch, places, power_changes,
 from xenpatch.errors import (
     ApplyFailed,
     DrainFailed,
+    PoolError,
     PrecheckRefused,
     RebootFailed,
     ReturnFailed,
@@ -142,7 +143,7 @@ def test_a_precheck_that_a_host_refuses_takes_the_upload_away_again(
     error = ["PATCH_PRECHECK_FAILED_WRONG_SERVER_VERSION", "OpaqueRef:patch", "6.0.2", "6.2.0"]
     fault(sim, "pool_patch.precheck", {"error": error}, object="xs3", times="always")
 
-    with pytest.raises(PrecheckRefused, match="1 findings block"):
+    with pytest.raises(PrecheckRefused, match="1 of the findings block"):
         patch(sim, tmp_path)
 
     assert sim.db.rows("pool_patch") == {}
@@ -215,3 +216,28 @@ def test_a_run_that_was_killed_is_continued_when_a_person_says_that_it_is_dead(
     assert places(sim) == before
     assert boots(sim) == ["xs1", "xs2", "xs3"]
     assert list(traces(sim)) == []
+
+
+@pytest.mark.leaves("host xs1 is disabled")
+def test_a_master_that_never_comes_back_is_told_within_the_limit(sim: SimulatedPool, tmp_path: Path) -> None:
+    fault(sim, "boot", {"never": True}, object="xs1")
+
+    with pytest.raises(PoolError) as failed:
+        patch(sim, tmp_path, options=PatchOptions(reboot_limit=2.0))
+
+    assert "xs1 has not come back" in str(failed.value)
+    assert "xenpatch-stopped-" in str(failed.value)
+    assert set(power_changes(sim)) <= {"Running"}
+
+
+def test_a_vm_whose_migration_is_blocked_by_its_owner_is_found_before_anything_is_changed(
+    sim: SimulatedPool, tmp_path: Path
+) -> None:
+    vm = next(ref for ref, row in sim.db.rows("VM").items() if row["name__label"] == "vm-db-1")
+    sim.db.update("VM", vm, blocked_operations={"pool_migrate": "the operator says no"})
+
+    with pytest.raises(PrecheckRefused) as refused:
+        patch(sim, tmp_path)
+
+    assert [f.subject for f in refused.value.findings if f.severity == "blocks"] == ["vm-db-1"]
+    assert changes(sim) == []

@@ -79,7 +79,7 @@ def read_obstacles(session: Session, pool: Inventory, hosts: tuple[HostUuid, ...
     (``host.get_vms_which_prevent_evacuation``); our transport keeps the first.
     """
     by_ref = {vm.ref: vm for vm in pool.vms}
-    found = {}
+    found = {vm.uuid: Obstacle(vm.pinned) for vm in pool.vms if vm.pinned and vm.resident_on in hosts}
     for host in map(pool.host, hosts):
         if not host.live:
             continue
@@ -87,7 +87,7 @@ def read_obstacles(session: Session, pool: Inventory, hosts: tuple[HostUuid, ...
             vm = by_ref.get(VmRef(ref))
             if vm is not None and vm.power_state is PowerState.RUNNING:
                 code, *params = reason
-                found[vm.uuid] = Obstacle(code, tuple(params))
+                found.setdefault(vm.uuid, Obstacle(code, tuple(params)))
     return found
 
 

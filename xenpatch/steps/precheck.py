@@ -64,7 +64,7 @@ def refuse_if_blocked(picture: Picture) -> tuple[Finding, ...]:
     findings = check(picture)
     if blocked := blocking(findings):
         raise PrecheckRefused(
-            f"{picture.pool.name} cannot be patched as it is: {len(blocked)} findings block the run. "
+            f"{picture.pool.name} cannot be patched as it is; {len(blocked)} of the findings block the run. "
             "Nothing was changed.",
             findings,
         )

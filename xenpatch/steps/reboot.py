@@ -13,8 +13,8 @@ from xenpatch.steps.passing import is_passing
 from xenpatch.waiting import NotYet, grace, wait_for
 from xenpatch.xapi.inventory import Host
 from xenpatch.xapi.objects import host_ref
-from xenpatch.xapi.session import Session
-from xenpatch.xapi.survey import moment, read_inventory
+from xenpatch.xapi.session import PASSING_CODES, Session
+from xenpatch.xapi.survey import epoch, moment, read_inventory
 from xenpatch.xapi.types import HostUuid, SessionRef, SrUuid
 
 TOLD = "xenpatch-reboot"
@@ -76,7 +76,10 @@ def _tell(session: Session, here: Host, *, is_master: bool) -> None:
     except XapiFailure as refused:
         if is_passing(refused):
             raise
-        raise RebootFailed(f"{here.name} refused to reboot: {refused}. It is empty and disabled.") from None
+        raise RebootFailed(
+            f"{here.name} refused to reboot: {refused}. Its VMs run on the other "
+            "hosts, it is disabled, and no further host was touched. Start again to continue."
+        ) from None
 
 
 def _was_told(session: Session, here: Host, *, is_master: bool) -> bool:
@@ -94,27 +97,50 @@ def _shows_sign(session: Session, here: Host, before: SessionRef, *, is_master: 
     """
 
     def look() -> bool | NotYet:
-        try:
-            record = session.call("host.get_record", host_ref(session, here.uuid))
-        except (Unreachable, ReplyLost):
-            return is_master or NotYet("the master does not answer")
-        booted = record["other_config"].get("boot_time", "") != here.other_config.get("boot_time", "")
-        going = any(operation in _GOING_DOWN for operation in record["current_operations"].values())
-        gone = not read_inventory(session).host(here.uuid).live
+        now = _glimpse(session, here)
+        if isinstance(now, NotYet):
+            return is_master or now
         restarted = is_master and session.ref != before
-        return True if booted or going or gone or restarted else NotYet(f"{here.name} is still up")
+        gone = now.boot_time != here.boot_time or not now.live or now.going_down or restarted
+        return True if gone else NotYet(f"{here.name} is still up")
 
     try:
-        return wait_for(f"{here.name} to go down", look, 9 * grace())
+        return wait_for(f"{here.name} to go down", look, (9 if is_master else 1) * grace())
     except WaitTimeout:
         return False
 
 
+@dataclass(frozen=True)
+class _Glimpse:
+    boot_time: float
+    live: bool
+    going_down: bool
+
+
+def _glimpse(session: Session, here: Host) -> _Glimpse | NotYet:
+    """A look at the host that does not wait for a master that is away: that may be the very host."""
+    try:
+        record = session.call("host.get_record", session.call("host.get_by_uuid", here.uuid))
+        live = session.call("host_metrics.get_live", record["metrics"])
+    except (Unreachable, ReplyLost) as silent:
+        return NotYet(str(silent))
+    except XapiFailure as refused:
+        if refused.code in PASSING_CODES or is_passing(refused):
+            return NotYet(str(refused))
+        raise
+    operations = record["current_operations"].values()
+    return _Glimpse(
+        epoch(record["other_config"].get("boot_time")), live, any(each in _GOING_DOWN for each in operations)
+    )
+
+
 def _await_boot(session: Session, here: Host, limit: float) -> float:
     def look() -> float | NotYet:
-        now = read_inventory(session).host(here.uuid)
+        now = _glimpse(session, here)
+        if isinstance(now, NotYet):
+            return now
         if now.boot_time == here.boot_time:
-            return NotYet("it is down" if not now.live else "it still runs since its last boot")
+            return NotYet("it still runs since its last boot" if now.live else "it is down")
         return now.boot_time if now.live else NotYet("it has booted and joins the pool")
 
     try:

@@ -168,7 +168,7 @@ def _half_applied(
     have = ", ".join(host.name for host in pool.hosts if host not in lacking) or "no host"
     lack = ", ".join(host.name for host in lacking)
     return (
-        f"{manifest.name} was applied to {have}; {lack} lacks it"
+        f"{manifest.name} was applied to {have}; {lack} {'lack' if len(lacking) > 1 else 'lacks'} it"
         + (f": {_cause(manifest, cause)}" if cause else "")
         + ". No VM was moved and no host rebooted. Cure the cause and start again: the run continues with "
         "the hosts that lack it."

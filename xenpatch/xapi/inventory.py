@@ -53,7 +53,8 @@ class Disk:
 class Vm:
     """A virtual machine; templates, snapshots and control domains are left out of the picture.
 
-    ``memory`` (bytes) is what a host needs to run it unsqueezed: dynamic maximum and overhead.
+    ``memory`` (bytes) is what a host needs to run it unsqueezed: dynamic maximum and overhead. ``pinned`` is
+    the XenAPI error that keeps it on its host whatever the other hosts are like.
     """
 
     uuid: VmUuid
@@ -64,7 +65,7 @@ class Vm:
     memory: int
     disks: tuple[Disk, ...] = ()
     networks: frozenset[NetworkUuid] = frozenset()
-    auto_poweron: bool = False
+    pinned: str | None = None
 
 
 @dataclass(frozen=True)

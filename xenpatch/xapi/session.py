@@ -46,9 +46,14 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds: ``call`` on the socket of one call, ``master`` for a lost master to come back."""
+    """Seconds: ``call`` on the socket of one call, ``login`` on that of a login, ``master`` for a lost one.
+
+    A slave whose master is down does not answer a login at all, so that has a limit of its own; xapi takes 5 s
+    over a wrong password.
+    """
 
     call: float = 120.0
+    login: float = 12.0
     master: float = 1800.0
 
 
@@ -179,7 +184,8 @@ class Session:
         raise PoolError(f"{method} was sent from host to host without finding the master of the pool")
 
     def _send(self, url: str, method: str, args: tuple[Any, ...]) -> Any:
-        transport = OneAttempt(url, self.endpoint.trust, self.limits.call)
+        limit = self.limits.login if method.startswith("session.") else self.limits.call
+        transport = OneAttempt(url, self.endpoint.trust, limit)
         proxy = XenAPI.Session(url, transport=transport)
         try:
             answer = getattr(proxy, method)(*args)

@@ -89,8 +89,8 @@ def _host(ref: str, record: Record, tables: Mapping[str, Records]) -> Host:
         live=metrics is not None and metrics["live"],
         memory_capacity=max(int(metrics["memory_total"]) - overhead, 0) if metrics else 0,
         product_version=record["software_version"].get("product_version", ""),
-        boot_time=_epoch(config.get("boot_time")),
-        agent_start_time=_epoch(config.get("agent_start_time")),
+        boot_time=epoch(config.get("boot_time")),
+        agent_start_time=epoch(config.get("agent_start_time")),
         patches=_applied(ref, tables),
         pbds=tuple(
             Pbd(SrUuid(tables["SR"][pbd["SR"]]["uuid"]), pbd["currently_attached"])
@@ -140,8 +140,17 @@ def _vm(ref: str, record: Record, tables: Mapping[str, Records]) -> Vm:
             for vif in tables["VIF"].values()
             if vif["VM"] == ref and vif["network"] in tables["network"]
         ),
-        auto_poweron=record["other_config"].get("auto_poweron") == "true",
+        pinned=_pinned(record),
     )
+
+
+def _pinned(record: Record) -> str | None:
+    """The error that a migration would meet, which 6.x does not foresee when it plans an evacuation."""
+    if "pool_migrate" in record["blocked_operations"]:
+        return "OPERATION_BLOCKED"
+    if record["attached_PCIs"] or record["other_config"].get("pci"):
+        return "VM_HAS_PCI_ATTACHED"
+    return None
 
 
 def _disks(vm: str, tables: Mapping[str, Records]) -> list[Disk]:
@@ -164,7 +173,7 @@ def _patch(ref: str, record: Record) -> UploadedPatch:
     )
 
 
-def _epoch(text: str | None) -> float:
+def epoch(text: str | None) -> float:
     """Epoch seconds as xapi writes them, with a trailing dot: "1330000000."; 0 where there are none."""
     try:
         return float(text or 0)
