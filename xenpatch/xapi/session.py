@@ -48,8 +48,8 @@ class Endpoint:
 class Limits:
     """Seconds: ``call`` on the socket of one call, ``login`` on that of a login, ``master`` for a lost one.
 
-    A slave whose master is down does not answer a login at all, so that has a limit of its own; xapi takes 5 s
-    over a wrong password.
+    A slave whose master is down does not answer a login at all, so that has a limit of its own; xapi takes
+    5 s over a wrong password.
     """
 
     call: float = 120.0
