@@ -40,7 +40,7 @@ def test_a_zip_is_verified_with_all_that_it_holds(tmp_path: Path) -> None:
     hotfix = verify(path, given)
 
     assert hotfix.manifest == given
-    assert hotfix.manifest.uuid == UUID
+    assert hotfix.manifest.uuid == UUID.lower()
     assert hotfix.path == path
     assert hotfix.update_size == len(UPDATE)
     assert [(check.name, check.role, check.actual.size, check.ok) for check in hotfix.files] == [

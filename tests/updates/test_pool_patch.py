@@ -96,7 +96,7 @@ def test_success_is_that_every_host_lists_it(small_pool: SimulatedPool) -> None:
         with pytest.raises(ApplyFailed) as failed:
             PoolPatch().apply(session, hotfix.manifest, lambda _: None)
 
-        assert "xs2 lacks it" in str(failed.value)
+        assert "xs2 lack" in str(failed.value)
         assert "no space" in str(failed.value)
         assert "xs2" not in lists_it(read_inventory(session), hotfix)
 
