@@ -1,15 +1,16 @@
 """Every member leads to the master, also one that nobody named and that was learnt of later."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from simulator import FaultRule, Model, SimulatedPool
 from simulator.tls import make_certificates
-from xenpatch.errors import Untrusted
+from xenpatch.errors import Untrusted, WaitTimeout
 from xenpatch.waiting import NotYet, wait_for
 from xenpatch.xapi.members import Members
-from xenpatch.xapi.session import Endpoint, Session, open_session
+from xenpatch.xapi.session import Endpoint, Limits, Session, open_session
 from xenpatch.xapi.tls import Trust
 from xenpatch.xapi.transport import on_host
 
@@ -43,6 +44,11 @@ def take_down(session: Session, name: str) -> None:
     wait_for(f"{name} to be down", look, 60)
 
 
+def read_until_it_is_down(session: Session) -> None:
+    while True:
+        session.read("host.get_all")
+
+
 def test_a_run_goes_on_when_the_slave_that_was_named_dies(empty_pool: SimulatedPool) -> None:
     with open_session(at_slave(empty_pool)) as session:
         take_down(session, "xs2")
@@ -61,6 +67,23 @@ def test_a_master_that_does_not_answer_is_found_again_through_a_member_that_nobo
         empty_pool.faults.add(FaultRule.from_dict(cut))
 
         assert len(session.read("host.get_all")) == 3
+
+
+def test_slaves_that_wait_for_their_master_do_not_keep_us_from_looking_at_it(
+    empty_pool: SimulatedPool,
+) -> None:
+    limits = Limits(call=60, login=0.2, master=1)
+    session = Session(Endpoint((empty_pool.url,), empty_pool.user, empty_pool.password), limits)
+    session.login()
+    (master,) = session.read("host.get_by_name_label", "xs1")
+    session.call("host.disable", master)
+    session.call("host.reboot", master)
+    began = time.monotonic()
+
+    with pytest.raises(WaitTimeout):
+        read_until_it_is_down(session)
+
+    assert time.monotonic() - began < 20
 
 
 def test_what_the_pool_names_must_show_a_trusted_certificate_and_is_passed_over_else(

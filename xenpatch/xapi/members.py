@@ -20,16 +20,17 @@ class Members:
     """
 
     given: tuple[str, ...]
-    _master: str = field(init=False)
+    master: str = field(init=False)
+    """Where the master was last found, or is looked for first."""
     _learned: tuple[str, ...] = field(default=(), init=False)
     _untrusted: frozenset[str] = field(default=frozenset(), init=False)
 
     def __post_init__(self) -> None:
-        self._master = self.given[0]
+        self.master = self.given[0]
 
     def __iter__(self) -> Iterator[str]:
         """Where to look for the master, the likeliest first."""
-        return iter(dict.fromkeys((self._master, *self.given, *self._learned)))
+        return iter(dict.fromkeys((self.master, *self.given, *self._learned)))
 
     def after(self, url: str) -> str:
         """The URL to try when that one has failed: in turn, each comes up."""
@@ -43,16 +44,19 @@ class Members:
         """
         urls = [url for address in addresses if address and (url := _safe(master, address))]
         self._learned = tuple(url for url in urls if url not in self._untrusted)
-        self._master = master
+        self.master = master
 
     def forget(self, url: str) -> bool:
-        """Do without a URL that shows another certificate; False if a person gave it, or nobody knows it."""
-        if url in self.given or url not in self:
+        """Do without a URL that shows another certificate.
+
+        False if that cannot be: a person gave it, or the pool insists on it.
+        """
+        if url in self.given or url not in self._learned:
             return False
         self._untrusted |= {url}
         self._learned = tuple(each for each in self._learned if each != url)
-        if self._master == url:
-            self._master = self.given[0]
+        if self.master == url:
+            self.master = self.given[0]
         return True
 
 

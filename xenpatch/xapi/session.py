@@ -48,8 +48,8 @@ class Endpoint:
 class Limits:
     """Seconds: ``call`` on the socket of one call, ``login`` on that of a login, ``master`` for a lost one.
 
-    A slave whose master is down does not answer a login at all, so that has a limit of its own; xapi takes
-    5 s over a wrong password.
+    A slave whose master is down does not answer at all, so that a login, and any question to another host
+    than the master, has a limit of its own; xapi takes 5 s over a wrong password.
     """
 
     call: float = 120.0
@@ -180,11 +180,12 @@ class Session:
             except XapiFailure as refused:
                 if refused.code != "HOST_IS_SLAVE":
                     raise
-                self._url = follow(self._url, refused.params[0])
+                self._url = self._members.master = follow(self._url, refused.params[0])
         raise PoolError(f"{method} was sent from host to host without finding the master of the pool")
 
     def _send(self, url: str, method: str, args: tuple[Any, ...]) -> Any:
-        limit = self.limits.login if method.startswith("session.") else self.limits.call
+        looking = method.startswith("session.") or url != self._members.master
+        limit = self.limits.login if looking else self.limits.call
         transport = OneAttempt(url, self.endpoint.trust, limit)
         proxy = XenAPI.Session(url, transport=transport)
         try:
