@@ -120,17 +120,28 @@ class _Standing:
 
 
 class Faults:
-    """The rules in force. The first that matches wins; chance is the same in every run."""
+    """The rules in force. The first that matches wins; chance is the same in every run.
 
-    def __init__(self, rules: Iterable[FaultRule] = (), seed: int = 602) -> None:
-        self._standing = [_Standing(rule) for rule in rules]
+    With `known`, the names of all that can meet a fault, a rule for anything else raises ValueError.
+    """
+
+    def __init__(
+        self, rules: Iterable[FaultRule] = (), seed: int = 602, *, known: Collection[str] | None = None
+    ) -> None:
+        self._known = known
+        self._standing = [_Standing(self._checked(rule)) for rule in rules]
         self._lock = threading.Lock()
         self._random = random.Random(seed)
 
     def add(self, rule: FaultRule) -> None:
         """Put a further rule in force, after those there are."""
         with self._lock:
-            self._standing.append(_Standing(rule))
+            self._standing.append(_Standing(self._checked(rule)))
+
+    def _checked(self, rule: FaultRule) -> FaultRule:
+        if self._known is not None and rule.call not in self._known:
+            raise ValueError(f"a fault is for {rule.call!r}, which is no call of this release")
+        return rule
 
     def clear(self) -> None:
         """Lift all rules."""

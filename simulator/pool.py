@@ -24,6 +24,7 @@ from simulator import (
     tls,
     vm_operations,
 )
+from simulator.call import ROUTES
 from simulator.clock import Clock
 from simulator.control_domain import SHIPPED, ControlDomain
 from simulator.database import Database
@@ -82,7 +83,7 @@ class SimulatedPool:
         handlers.register()
         self.password = password
         self.clock = clock or Clock(speed)
-        self.faults = Faults(faults)
+        self.faults = Faults(faults, known=_can_fail(RELEASES[release]))
         with ExitStack() as resources:
             self._folder = folder or _temporary_folder(resources)
             self._keys = folder or _process_keys()
@@ -244,6 +245,12 @@ def _process_keys() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="simulated-pool-keys-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def _can_fail(release: Release) -> set[str]:
+    """The names of all that a fault rule can be for."""
+    routes = {f"{method} {path}" for method, path in ROUTES}
+    return {*Schema.of(release).messages, *routes, "boot", "patch"}
 
 
 def _free_port(addresses: Sequence[str]) -> int:

@@ -175,6 +175,13 @@ def patch(console: Console, access: Access, shell: Shell, job: Job) -> RunReport
     try:
         with show(console, at_once=job.moves_per_host):
             return patch_pool(pool, job.hotfix.absolute(), _absolute(job.manifest), ssh, options)
+    except RuntimeError as lost:
+        if "Failed to reach API" not in str(lost):
+            raise
+        raise SettingsUnavailable(
+            f"Prefect's API at {os.environ.get('PREFECT_API_URL', 'its profile')} cannot be reached. "
+            "Start it, or unset PREFECT_API_URL to run with a server of this run's own. No pool was contacted."
+        ) from None
     except KeyboardInterrupt:
         raise Interrupted(
             "the run was interrupted; no further step is begun, and every VM runs where it is. A host may be "

@@ -20,6 +20,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (folder / "damaged.pem").write_text(CERTIFICATE.format("AAAA"))
     (folder / "key.pem").write_text("-----BEGIN RSA PRIVATE KEY-----\n" + CERTIFICATE.format("AAAA"))
     (folder / "rules").write_text("- {call: host.reboot, do: {explode: true}}\n")
+    (folder / "nowhere").write_text("- {call: host.explode, do: {drop: after}}\n")
     (folder / "mapping").write_text("call: host.reboot\n")
     (folder / "broken.yaml").write_text(made.manifest.read_text() + "colour: red\n")
     (folder / "cut.zip").write_bytes(made.archive.read_bytes()[:-100])
@@ -54,6 +55,7 @@ CASES = {
     "no dump": (("simulate", "--port", "0", "--dump", "nowhere.xml"), "nowhere.xml"),
     "dump is no database": (("simulate", "--port", "0", "--dump", "{text}"), "no pool can be simulated so"),
     "unknown fault": (("simulate", "--port", "0", "--faults", "{rules}"), "do must be one of"),
+    "fault of no call": (("simulate", "--port", "0", "--faults", "{nowhere}"), "no call of this release"),
     "faults are no list": (("simulate", "--port", "0", "--faults", "{mapping}"), "are not a list of rules"),
     "check without a file": (("hotfix", "check"), "Missing argument"),
     "status without a pool": (("status",), "give either --pool URL or --pool-block NAME"),

@@ -273,3 +273,19 @@ def test_the_simulator_says_in_one_line_where_it_is_and_ends_when_told(tmp_path:
     }  # fmt: skip
     assert [host["name"] for host in described["hosts"]] == ["xs1", "xs2"]
     assert journal.exists()
+
+
+def test_a_prefect_that_cannot_be_reached_is_told_as_such(sim: SimulatedPool, tmp_path: Path) -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "xenpatch", "patch", *map(str, job(sim))],
+        env=os.environ | {"XENPATCH_PASSWORD": sim.password, "PREFECT_API_URL": "http://127.0.0.1:9/api"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+    assert found.returncode == 1
+    assert "Prefect's API at http://127.0.0.1:9/api cannot be reached" in found.stderr
+    assert changes(sim) == []
