@@ -180,7 +180,7 @@ def patch(console: Console, access: Access, shell: Shell, job: Job) -> RunReport
             raise
         raise SettingsUnavailable(
             f"Prefect's API at {os.environ.get('PREFECT_API_URL', 'its profile')} cannot be reached. "
-            "Start it, or unset PREFECT_API_URL to run with a server of this run's own. No pool was contacted."
+            "Start it, or unset PREFECT_API_URL to run with a server of its own. No pool was contacted."
         ) from None
     except KeyboardInterrupt:
         raise Interrupted(
