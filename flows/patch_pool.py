@@ -33,7 +33,7 @@ from xenpatch.options import PatchOptions
 from xenpatch.plan.model import Plan
 from xenpatch.prechecks.finding import Finding
 from xenpatch.prechecks.picture import Picture
-from xenpatch.record import RunId
+from xenpatch.record import RunId, declare_dead
 from xenpatch.report import HostReport, RunReport
 
 
@@ -103,7 +103,7 @@ def _ours_until_the_end(pool: XenServerPool, run: RunId) -> Iterator[None]:
         except XenpatchError as silent:
             get_run_logger().warning("the pool could not be told that this run has stopped: %s", silent)
             if isinstance(failed, PoolError):
-                raise PoolError(f"{failed} {UNTOLD.format(run=run)}") from failed
+                raise PoolError(f"{failed} {UNTOLD}{declare_dead(run)}") from failed
         raise
 
 
@@ -112,8 +112,6 @@ def _explained(state: str) -> Iterator[None]:
     """A failure that says only what failed gets the state of the pool and what to do next beside it."""
     try:
         yield
-    except StepFailed:
-        raise
     except (XapiFailure, ReplyLost, TaskLost, WaitTimeout, Unreachable) as bare:
         raise StepFailed(f"{bare}. {state}") from bare
 
@@ -123,10 +121,7 @@ IN_THE_MIDDLE = (
     "of service and which VMs are away from home. Start again to continue."
 )
 BEFORE_THE_RECORD = "No host was touched; the hotfix may have been uploaded. Start again."
-UNTOLD = (
-    "The pool could not be told that this run has stopped. Before starting again, tell it: xe pool-param-set "
-    "uuid=$(xe pool-list --minimal) other-config:xenpatch-stopped-{run}=dead"
-)
+UNTOLD = "The pool could not be told that this run has stopped. Before starting again, tell it: "
 
 
 def _report(

@@ -95,12 +95,16 @@ def obstacle(other_config: Mapping[str, str], run: RunId, hotfix: str) -> str | 
     if stop_reason(other_config) is None:
         return (
             f"this pool is being patched already: {who}. This run changed nothing. If that one is dead for "
-            "certain, say so on the pool, and start again to continue it: xe pool-param-set "
-            f"uuid=$(xe pool-list --minimal) other-config:{STOPPED}{holder}=dead"
+            f"certain, say so on the pool, and start again to continue it: {declare_dead(holder)}"
         )
     if record.hotfix != hotfix:
         return f"an unfinished run waits to be continued first: {who}. This run changed nothing."
     return None
+
+
+def declare_dead(run: RunId | None) -> str:
+    """The command by which a person says on the pool that a run acts no more."""
+    return f"xe pool-param-set uuid=$(xe pool-list --minimal) other-config:{STOPPED}{run}=dead"
 
 
 def claim(session: Session, record: RunRecord) -> RunId | None:

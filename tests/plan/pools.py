@@ -99,7 +99,6 @@ def _host(name: str, size: float) -> Host:
         memory_capacity=int(size * GIB),
         product_version="6.0.2",
         boot_time=0.0,
-        agent_start_time=0.0,
         pbds=(Pbd(SHARED, attached=True), Pbd(SrUuid(f"local-{name}"), attached=True)),
         networks=frozenset({LAN}),
     )

@@ -1,6 +1,6 @@
 """Failures that pass by themselves, each with the reason to try again."""
 
-from xenpatch.errors import ReplyLost, TaskLost, Unreachable, Untrusted, XapiFailure
+from xenpatch.errors import ReplyLost, TaskLost, Unreachable, XapiFailure
 
 PASSING = {
     "VM_MIGRATE_FAILED": "live migration of fully virtualized VMs can occasionally fail (CA-87350)",
@@ -18,4 +18,4 @@ def is_passing(error: BaseException) -> bool:
     """Whether the step may be tried again as it is: it looks at the pool first, so that is safe."""
     if isinstance(error, XapiFailure):
         return error.code in PASSING or (error.code == "INTERNAL_ERROR" and error.call == "VM.pool_migrate")
-    return isinstance(error, ReplyLost | TaskLost | Unreachable) and not isinstance(error, Untrusted)
+    return isinstance(error, ReplyLost | TaskLost | Unreachable)

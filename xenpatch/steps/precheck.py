@@ -80,8 +80,7 @@ def _free_space(
 
 def _free_on(session: Session, host: Host, ssh: Dom0Access | None) -> int | None:
     """Bytes free in the control domain's root: by the plugin where there is one, else over SSH."""
-    version = tuple(int(part) for part in host.product_version.split(".") if part.isdigit())
-    if version >= _PLUGIN_SINCE:
+    if host.release >= _PLUGIN_SINCE:
         return int(session.read("host.call_plugin", host.ref, "disk-space", "get_avail_host_disk_space", {}))
     if ssh is None:
         return None

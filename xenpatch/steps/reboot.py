@@ -11,7 +11,7 @@ from xenpatch.record import RunId, add_once, assert_ours
 from xenpatch.steps.maintenance import prove_empty, put_into_service
 from xenpatch.steps.passing import is_passing
 from xenpatch.waiting import NotYet, grace, wait_for
-from xenpatch.xapi.inventory import Host
+from xenpatch.xapi.inventory import Host, Inventory
 from xenpatch.xapi.objects import host_ref
 from xenpatch.xapi.session import PASSING_CODES, Session
 from xenpatch.xapi.survey import epoch, moment, read_inventory
@@ -56,7 +56,7 @@ def reboot(
     if here.live and not _was_told(session, here, is_master=is_master):
         assert_ours(session, run)
         prove_empty(session, host)
-        down_at = _server_time(session)
+        down_at = _server_time(session, pool)
         _tell(session, here, is_master=is_master)
     after = _await_boot(session, here, limit)
     _await_service(session, here, here.attached_srs)
@@ -190,7 +190,6 @@ def _plug(session: Session, here: Host, storage: frozenset[SrUuid]) -> None:
                 session.call("PBD.plug", ref)
 
 
-def _server_time(session: Session) -> float | None:
+def _server_time(session: Session, pool: Inventory) -> float:
     """The master's clock as epoch seconds."""
-    pool = read_inventory(session)
     return moment(session.read("host.get_servertime", pool.host(pool.master).ref)).timestamp()

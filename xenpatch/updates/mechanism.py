@@ -10,10 +10,9 @@ from xenpatch.hotfix.intake import Hotfix
 from xenpatch.hotfix.manifest import Manifest
 from xenpatch.prechecks.picture import Verdict
 from xenpatch.updates.pool_patch import PoolPatch
+from xenpatch.xapi.files import Sent
 from xenpatch.xapi.inventory import Host, Inventory
 from xenpatch.xapi.session import Session
-
-Sent = Callable[[int], None]
 
 
 class Mechanism(Protocol):
@@ -43,15 +42,10 @@ class Mechanism(Protocol):
 
 def mechanism_for(pool: Inventory) -> Mechanism:
     """The mechanism of the pool's generation; raise Refused for one that xenpatch does not know yet."""
-    versions = {host.product_version for host in pool.hosts}
-    for version in versions:
-        if _number(version) >= (7, 1):
+    for host in pool.hosts:
+        if host.release >= (7, 1):
             raise Refused(
-                f"{pool.name} runs XenServer {version}, which takes updates by pool_update; xenpatch knows "
-                "pool_patch, up to 7.0. Nothing was changed."
+                f"{host.name} runs XenServer {host.product_version}, which takes updates by pool_update; "
+                "xenpatch knows pool_patch, up to 7.0. Nothing was changed."
             )
     return PoolPatch()
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())

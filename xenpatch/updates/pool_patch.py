@@ -11,7 +11,7 @@ from xenpatch.hotfix.manifest import Manifest
 from xenpatch.prechecks.picture import Verdict
 from xenpatch.waiting import NotYet, wait_for
 from xenpatch.xapi import tasks
-from xenpatch.xapi.files import upload_patch
+from xenpatch.xapi.files import Sent, upload_patch
 from xenpatch.xapi.inventory import Host, Inventory, UploadedPatch
 from xenpatch.xapi.objects import host_ref
 from xenpatch.xapi.session import Session
@@ -31,7 +31,7 @@ class PoolPatch:
         self,
         session: Session,
         hotfix: Hotfix,
-        on_sent: Callable[[int], None] | None = None,
+        on_sent: Sent | None = None,
         *,
         anew: bool = False,
     ) -> bool:
@@ -104,7 +104,7 @@ class PoolPatch:
         if lacking := _lacking(pool, manifest):
             raise ApplyFailed(_half_applied(pool, manifest, lacking, cause)) from cause
 
-    def _upload(self, session: Session, hotfix: Hotfix, on_sent: Callable[[int], None] | None) -> PatchRef:
+    def _upload(self, session: Session, hotfix: Hotfix, on_sent: Sent | None) -> PatchRef:
         with hotfix.open_update() as body:
             return upload_patch(session, body, hotfix.update_size, on_sent=on_sent)
 

@@ -90,7 +90,7 @@ class Host:
     """A host.
 
     ``memory_capacity`` (bytes) is what VMs can have: total less overhead and control domain.
-    ``boot_time`` and ``agent_start_time`` are epoch seconds by the host's clock, 0 where it tells none.
+    ``boot_time`` is epoch seconds by the host's clock, 0 where it tells none.
     ``networks`` are those it has a PIF for.
     """
 
@@ -103,11 +103,15 @@ class Host:
     memory_capacity: int
     product_version: str
     boot_time: float
-    agent_start_time: float
     patches: Mapping[HotfixUuid, AppliedPatch] = field(default_factory=dict)
     pbds: tuple[Pbd, ...] = ()
     networks: frozenset[NetworkUuid] = frozenset()
     other_config: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def release(self) -> tuple[int, ...]:
+        """The product version in numbers, to be compared: (6, 0, 2)."""
+        return tuple(int(part) for part in self.product_version.split(".") if part.isdigit())
 
     def has(self, hotfix: HotfixUuid) -> bool:
         """Whether the hotfix is applied to this host."""

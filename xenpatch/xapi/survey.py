@@ -90,7 +90,6 @@ def _host(ref: str, record: Record, tables: Mapping[str, Records]) -> Host:
         memory_capacity=max(int(metrics["memory_total"]) - overhead, 0) if metrics else 0,
         product_version=record["software_version"].get("product_version", ""),
         boot_time=epoch(config.get("boot_time")),
-        agent_start_time=epoch(config.get("agent_start_time")),
         patches=_applied(ref, tables),
         pbds=tuple(
             Pbd(SrUuid(tables["SR"][pbd["SR"]]["uuid"]), pbd["currently_attached"])
