@@ -12,10 +12,10 @@ COMPILE := pip compile pyproject.toml --universal --generate-hashes --no-emit-in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint lock clean
+.PHONY: help demo test lint bench bench-plan lock clean
 
 help: ## Show this list
-	@awk -F ' *## *' '/^[a-z]+:.*##/ { split($$1, target, ":"); printf "make %-6s %s\n", target[1], $$2 }' Makefile
+	@awk -F ' *## *' '/^[a-z-]+:.*##/ { split($$1, target, ":"); printf "make %-10s %s\n", target[1], $$2 }' Makefile
 
 demo: $(RUNTIME) ## Patch a simulated pool of three hosts and watch it
 	@$(PYTHON) -m xenpatch.demo
@@ -27,6 +27,12 @@ lint: $(DEVELOPMENT) ## Check style and types
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
+
+bench: $(DEVELOPMENT) ## Measure whole runs on simulated pools; about a quarter of an hour
+	@$(PYTHON) -m benchmarks.runs
+
+bench-plan: $(DEVELOPMENT) ## Measure the planner on made pools; about four minutes
+	@$(PYTHON) -m benchmarks.plan
 
 lock: $(PYTHON) ## Write the locked dependencies anew (UPGRADE=--upgrade takes newer versions)
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \

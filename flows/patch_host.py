@@ -1,43 +1,43 @@
-"""One host: VMs away, maintenance mode, reboot, verify, VMs home."""
+"""One host: VMs away, maintenance mode, reboot, verify, VMs home; others may have their turn beside it."""
 
 import time
-from collections.abc import Callable
+from functools import partial
 
 from prefect import flow
-from prefect.futures import wait
+from prefect.futures import PrefectFuture, wait
 
 from blocks import Dom0SSH, XenServerPool
 from tasks.maintenance import enter_maintenance, leave_maintenance
 from tasks.migrate import (
     migrate_vm,
-    plan_departure,
-    plan_return,
+    plan_turning_back,
     put_back_into_service,
     take_out_of_service,
+    who_is_left,
 )
 from tasks.reboot import reboot_host
-from tasks.runner import workers
+from tasks.runner import begun, workers
 from tasks.verify import note_before, verify_host
 from xenpatch.errors import DrainFailed, LockLost, PoolError, ReturnFailed
 from xenpatch.hotfix.manifest import Manifest
 from xenpatch.options import PatchOptions
-from xenpatch.plan.model import HostPlan, Move
+from xenpatch.plan.model import Move, Turn
 from xenpatch.record import RunId
 from xenpatch.report import HostReport
+from xenpatch.steps.conductor import TRIES, Conductor, conductor
 
-ROUNDS = 3
 
-
-@flow(name="patch-host", flow_run_name="{turn.name}", task_runner=workers(2))
+@flow(name="patch-host", flow_run_name="{turn.name}", task_runner=workers())
 def patch_host(
     pool: XenServerPool,
     ssh: Dom0SSH | None,
     run: RunId,
-    turn: HostPlan,
+    turn: Turn,
     manifest: Manifest,
     options: PatchOptions,
 ) -> HostReport:
     """Patch one host, or only bring its VMs home if its turn was over; every step looks before it acts."""
+    begun()
     began = time.monotonic()
     moved, rebooted, verified = 0, None, None
     before = note_before(pool, run, ssh, turn)
@@ -45,9 +45,11 @@ def patch_host(
         moved = empty(pool, run, turn, manifest)
     if before is not None:
         rebooted = reboot_host(pool, run, turn, manifest, options.reboot_limit)
-        verified = verify_host(pool, ssh, turn, manifest, before)
+        beside = conductor().out_of_service()
+        verified = verify_host(pool, ssh, turn, manifest, before, rebooted, beside)
+    conductor().updated(turn.host)
     home = bring_home(pool, run, turn)
-    leave_maintenance(pool, run, turn)
+    leave_maintenance(pool, run, turn, options.placement)
     return HostReport(
         host=turn.host,
         name=turn.name,
@@ -60,16 +62,16 @@ def patch_host(
     )
 
 
-def empty(pool: XenServerPool, run: RunId, turn: HostPlan, manifest: Manifest) -> int:
-    """Move the VMs away; a host that cannot be emptied goes back into service with its VMs."""
-    take_out_of_service(pool, run, turn)
+def empty(pool: XenServerPool, run: RunId, turn: Turn, manifest: Manifest) -> int:
+    """Move the VMs away; a host that cannot be emptied goes back into service."""
+    take_out_of_service(pool, run, turn, conductor().out_of_service())
     try:
-        moved = move_all(pool, run, lambda: plan_departure(pool, manifest, turn))
+        moved = move_away(pool, run, turn)
         enter_maintenance(pool, run, turn)
     except DrainFailed as failed:
+        conductor().stop(failed, turn.host)
         put_back_into_service(pool, run, turn)
-        bring_home(pool, run, turn)
-        leave_maintenance(pool, run, turn)
+        turn_back(pool, run, turn, manifest)
         raise DrainFailed(
             f"{turn.name} could not be emptied: {failed}. It is in service again with its VMs, was not "
             "rebooted, and no further host was touched. Cure the cause and start again to continue."
@@ -77,47 +79,60 @@ def empty(pool: XenServerPool, run: RunId, turn: HostPlan, manifest: Manifest) -
     return moved
 
 
-def bring_home(pool: XenServerPool, run: RunId, turn: HostPlan) -> int:
-    """Move the host's own VMs back to it; raise ReturnFailed with those that are still elsewhere."""
+def move_away(pool: XenServerPool, run: RunId, turn: Turn) -> int:
+    """Make the moves that empty the host; VMs that are there nevertheless have the rest planned anew."""
+    moved = make_moves(pool, run, turn, leaving=True)
+    for _ in range(TRIES):
+        left = who_is_left(pool, turn)
+        if not left:
+            break
+        conductor().surprised(f"{', '.join(left)} came to {turn.name} or cannot leave it")
+        moved += make_moves(pool, run, turn, leaving=True)
+    return moved
+
+
+def bring_home(pool: XenServerPool, run: RunId, turn: Turn) -> int:
+    """Make the moves that bring VMs home to the host; raise ReturnFailed when some stay elsewhere."""
     try:
-        return move_all(pool, run, lambda: plan_return(pool, turn))
-    except DrainFailed as failed:
+        return make_moves(pool, run, turn, leaving=False)
+    except ReturnFailed as failed:
+        conductor().stop(failed, turn.host)
         raise ReturnFailed(
-            f"not every VM got home to {turn.name}: {failed}. No further host was touched. "
+            f"not every VM got home to {turn.name}: {failed}. No further host was rebooted. "
             "Start again to bring them home and continue."
         ) from failed
 
 
-def move_all(pool: XenServerPool, run: RunId, plan: Callable[[], tuple[Move, ...]]) -> int:
-    """Carry out the moves that `plan` finds in the pool until it finds none, and return how many VMs moved.
-
-    It looks anew after every round, so that moves that failed are planned again from what is then; raise
-    DrainFailed when that is of no avail.
-    """
-    moved = 0
-    failures: list[str] = []
-    for _ in range(ROUNDS):
-        moves = plan()
-        if not moves:
-            return moved
-        failures = _move_together(pool, run, moves)
-        moved += len(moves) - len(failures)
-    if moves := plan():
-        raise DrainFailed("; ".join(failures) or f"{len(moves)} VMs are still to move")
-    return moved
+def make_moves(pool: XenServerPool, run: RunId, turn: Turn, *, leaving: bool) -> int:
+    """Start each move of the host's turn when its time has come, and return how many VMs have moved."""
+    moves: list[tuple[Move, PrefectFuture[str]]] = []
+    try:
+        while (move := conductor().next_move(turn.host, leaving=leaving)) is not None:
+            future = migrate_vm.submit(pool, run, move)
+            moves.append((move, future))
+            future.add_done_callback(partial(report, conductor(), move))
+    finally:
+        wait([future for _, future in moves])
+    return sum(_failure(future) is None for _, future in moves)
 
 
-def _move_together(pool: XenServerPool, run: RunId, moves: tuple[Move, ...]) -> list[str]:
-    """As many at once as the flow's task runner has workers; what could not be moved, and why."""
-    futures = [migrate_vm.submit(pool, run, move) for move in moves]
-    wait(futures)
-    results: list[object] = [future.result(raise_on_failure=False) for future in futures]
-    failures = [result for result in results if isinstance(result, BaseException)]
-    for failure in failures:
-        if isinstance(failure, LockLost) or not isinstance(failure, PoolError):
-            raise failure
-    return [
-        f"{move.vm_name}: {result}"
-        for move, result in zip(moves, results, strict=True)
-        if isinstance(result, BaseException)
-    ]
+def report(lead: Conductor, move: Move, ended: PrefectFuture[str]) -> None:
+    """Tell the conductor how a move has ended; what is no matter of the pool ends the run."""
+    failure = _failure(ended)
+    if failure is None:
+        lead.done(move)
+    elif isinstance(failure, LockLost) or not isinstance(failure, PoolError):
+        lead.abort(failure)
+    else:
+        lead.failed(move, str(failure))
+
+
+def turn_back(pool: XenServerPool, run: RunId, turn: Turn, manifest: Manifest) -> None:
+    """Bring back what left the host in vain; what cannot come back stays where it runs."""
+    moves = plan_turning_back(pool, manifest, turn)
+    wait([migrate_vm.submit(pool, run, move) for move in moves])
+
+
+def _failure(ended: PrefectFuture[str]) -> BaseException | None:
+    result: object = ended.result(raise_on_failure=False)
+    return result if isinstance(result, BaseException) else None

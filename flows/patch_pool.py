@@ -14,11 +14,13 @@ from flows.patch_host import patch_host
 from tasks import artifacts
 from tasks.apply import apply_to_pool
 from tasks.checksum import verify_checksum
+from tasks.migrate import plan_anew
 from tasks.precheck import look_at_pool, precheck
 from tasks.record import back_up, begin, finish, give_up
-from tasks.runner import workers
+from tasks.runner import SideBySide
 from tasks.upload import upload
 from xenpatch.errors import (
+    LockLost,
     PoolError,
     ReplyLost,
     StepFailed,
@@ -29,12 +31,14 @@ from xenpatch.errors import (
     XenpatchError,
 )
 from xenpatch.hotfix.intake import Hotfix
+from xenpatch.hotfix.manifest import Manifest
 from xenpatch.options import PatchOptions
-from xenpatch.plan.model import Plan
+from xenpatch.plan.model import Placement, Plan, Turn
 from xenpatch.prechecks.finding import Finding
 from xenpatch.prechecks.picture import Picture
 from xenpatch.record import RunId, declare_dead
 from xenpatch.report import HostReport, RunReport
+from xenpatch.steps.conductor import conduct, conductor
 
 
 def _name() -> str:
@@ -63,32 +67,67 @@ def patch_pool(
     began = time.monotonic()
     run = RunId(f"{flow_run.id}.{flow_run.run_count}")
     update = verify_checksum(hotfix, manifest)
-    picture = look_at_pool(pool, run, update, ssh)
+    picture = look_at_pool(pool, run, update, ssh, options)
     if picture.done:
         return _report(began, picture, update, ())
     with _explained(BEFORE_THE_RECORD):
         uploaded = upload(pool, update)
-        findings = precheck(pool, run, update, ssh, uploaded=uploaded)
+        findings = precheck(pool, run, update, ssh, options, uploaded=uploaded)
     with _ours_until_the_end(pool, run):
-        plan = begin(pool, run, picture)
+        plan = begin(pool, run, picture, options)
         backup = back_up(pool, options.backup_folder)
         apply_to_pool(pool, run, update.manifest)
-        hosts = _each_host(pool, ssh, run, plan, update, options)
-        finish(pool, run, update.manifest)
-    return _report(began, picture, update, hosts, findings, backup)
+        hosts = _wave_after_wave(pool, ssh, run, plan, update.manifest, options)
+        finish(pool, run, update.manifest, options)
+    return _report(began, picture, update, hosts, findings, backup, options.placement)
 
 
-def _each_host(
-    pool: XenServerPool, ssh: Dom0SSH | None, run: RunId, plan: Plan, update: Hotfix, options: PatchOptions
+def _wave_after_wave(
+    pool: XenServerPool,
+    ssh: Dom0SSH | None,
+    run: RunId,
+    plan: Plan,
+    manifest: Manifest,
+    options: PatchOptions,
 ) -> tuple[HostReport, ...]:
-    """One subflow after another; a host is taken only when the one before is verified and has its VMs."""
-    turn_of = patch_host.with_options(task_runner=workers(options.moves_per_host))
-    bar = artifacts.progress(len(plan.hosts))
-    reports: list[HostReport] = []
-    for turn in plan.hosts:
-        reports.append(turn_of(pool, ssh, run, turn, update.manifest, options))
-        artifacts.advance(bar, len(reports), len(plan.hosts))
-    return tuple(reports)
+    """A subflow for each host; the next hosts are taken only when those before are verified.
+
+    Their VMs may still be on the way home then, as the plan allows.
+    """
+    lead = conduct(plan, lambda: plan_anew(pool, manifest, options))
+    bar, taken = artifacts.progress(len(plan.turns)), 0
+    with SideBySide[HostReport]() as beside:
+        try:
+            while turns := lead.next_turns():
+                artifacts.advance(bar, taken, taken + len(turns) + len(lead.waiting()))
+                taken += len(turns)
+                for turn in turns:
+                    beside.start(turn.host, _take_turn, pool, ssh, run, turn, manifest, options)
+        except PoolError as failed:
+            if isinstance(failed, LockLost):
+                lead.abort(failed)
+        except BaseException as ended:
+            lead.abort(ended)
+            raise
+        reports = beside.results(lead.culprit)
+    artifacts.advance(bar, len(reports), len(reports))
+    return reports
+
+
+def _take_turn(
+    pool: XenServerPool,
+    ssh: Dom0SSH | None,
+    run: RunId,
+    turn: Turn,
+    manifest: Manifest,
+    options: PatchOptions,
+) -> HostReport:
+    """Whatever ends a host's turn early lets no other one begin."""
+    try:
+        return patch_host(pool, ssh, run, turn, manifest, options)
+    except BaseException as failed:
+        conductor().stop(failed, turn.host)
+        raise
 
 
 @contextmanager
@@ -131,6 +170,7 @@ def _report(
     hosts: tuple[HostReport, ...],
     findings: tuple[Finding, ...] = (),
     backup: Path | None = None,
+    placement: Placement = Placement.HOME,
 ) -> RunReport:
     result = RunReport(
         pool=picture.pool.name,
@@ -141,6 +181,8 @@ def _report(
         backup=str(backup) if backup else None,
         seconds=time.monotonic() - began,
         earlier_boots=tuple(h.boot_time for h in picture.pool.hosts if h.uuid not in picture.todo),
+        placement=placement,
+        happened=conductor().happened() if hosts else None,
     )
     artifacts.report(result)
     return result

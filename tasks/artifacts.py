@@ -11,6 +11,8 @@ from prefect.artifacts import (
 )
 
 from xenpatch.plan import words
+from xenpatch.plan.forecast import Forecast
+from xenpatch.plan.markdown import markdown
 from xenpatch.plan.model import Plan
 from xenpatch.prechecks.finding import Finding
 from xenpatch.report import RunReport
@@ -31,10 +33,16 @@ def findings(found: Sequence[Finding]) -> None:
     create_table_artifact(table=table, key="findings", description=f"{len(found)} findings of the prechecks")
 
 
-def plan(planned: Plan) -> None:
-    """The plan, one row a step."""
-    table = [dict(zip(words.HEADER, row, strict=True)) for row in words.rows(planned)]
-    create_table_artifact(table=table, key="plan", description=words.headline(planned))
+def plan(planned: Plan, seen: Forecast) -> None:
+    """The plan: one row a step, under what it costs and when it will be over; and host by host."""
+    rows = words.rows(planned, seen, planned.master)
+    table = [dict(zip(words.HEADER, row, strict=True)) for row in rows]
+    header = "\n".join(f"- **{name}**: {value}" for name, value in words.header(planned, seen))
+    create_table_artifact(table=table, key="plan", description=header)
+    by_host = markdown(planned, seen, planned.master)
+    create_markdown_artifact(
+        markdown=by_host, key="plan-by-host", description="Who moves where, host by host"
+    )
 
 
 def progress(hosts: int) -> UUID:
@@ -45,7 +53,8 @@ def progress(hosts: int) -> UUID:
 
 def advance(bar: UUID, done: int, hosts: int) -> None:
     """Move the bar on."""
-    update_progress_artifact(bar, progress=100.0 * done / hosts, description=f"{done} of {hosts} hosts done")
+    share = 100.0 * done / max(hosts, 1)
+    update_progress_artifact(bar, progress=share, description=f"{done} of {hosts} hosts done")
 
 
 def report(result: RunReport) -> None:

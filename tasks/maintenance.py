@@ -7,14 +7,15 @@ from blocks import XenServerPool
 from tasks.connection import connected
 from tasks.retries import RETRIED
 from tasks.telling import telling
-from xenpatch.plan.model import HostPlan
+from xenpatch.plan.model import Placement, Turn
 from xenpatch.progress import Step
 from xenpatch.record import RunId, assert_ours
-from xenpatch.steps import maintenance
+from xenpatch.steps import lifecycle, maintenance
+from xenpatch.xapi.survey import read_inventory
 
 
 @task(task_run_name="maintenance mode of {turn.name}", cache_policy=NO_CACHE, **RETRIED)
-def enter_maintenance(pool: XenServerPool, run: RunId, turn: HostPlan) -> None:
+def enter_maintenance(pool: XenServerPool, run: RunId, turn: Turn) -> None:
     """Prove the host disabled and empty, and mark it."""
     what = f"{turn.name} in maintenance mode"
     with telling(Step.MAINTENANCE, what, turn.host) as told, connected(pool) as session:
@@ -22,8 +23,10 @@ def enter_maintenance(pool: XenServerPool, run: RunId, turn: HostPlan) -> None:
 
 
 @task(task_run_name="end maintenance mode of {turn.name}", cache_policy=NO_CACHE, **RETRIED)
-def leave_maintenance(pool: XenServerPool, run: RunId, turn: HostPlan) -> None:
-    """Remove the marks, now that the VMs are at home."""
+def leave_maintenance(pool: XenServerPool, run: RunId, turn: Turn, placement: Placement) -> None:
+    """Remove the marks, unless VMs of the host are still to come home: then the end of the run does."""
     with connected(pool) as session:
         assert_ours(session, run)
-        maintenance.leave(session, turn.host)
+        away = lifecycle.away(read_inventory(session), placement)
+        if not any(home.uuid == turn.host for _, home in away):
+            maintenance.leave(session, turn.host)

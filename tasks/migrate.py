@@ -10,40 +10,50 @@ from tasks.connection import connected
 from tasks.retries import RETRIED
 from tasks.telling import telling
 from xenpatch.hotfix.manifest import Manifest
-from xenpatch.plan.model import HostPlan, Move
+from xenpatch.options import PatchOptions
+from xenpatch.plan.model import Move, Plan, Turn
 from xenpatch.progress import Condition, HostState, Planned, Step, publish
 from xenpatch.record import RunId, assert_ours
 from xenpatch.steps import drain, lifecycle, maintenance
+from xenpatch.steps.foresight import foresee
 from xenpatch.xapi.survey import read_inventory
+from xenpatch.xapi.types import HostUuid
 
 
 @task(task_run_name="take {turn.name} out of service", cache_policy=NO_CACHE, **RETRIED)
-def take_out_of_service(pool: XenServerPool, run: RunId, turn: HostPlan) -> None:
+def take_out_of_service(pool: XenServerPool, run: RunId, turn: Turn, beside: frozenset[HostUuid]) -> None:
     """Let nothing new start on the host, and note its VMs where XenCenter looks for them."""
     with telling(Step.MIGRATE, f"take {turn.name} out of service", turn.host) as told:
         with connected(pool) as session:
-            drain.disable(session, run, turn.host)
+            drain.disable(session, run, turn.host, beside)
         publish(HostState(turn.host, turn.name, Condition.DISABLED))
         told.done("disabled")
 
 
-@task(task_run_name="plan where the VMs of {turn.name} go", cache_policy=NO_CACHE, **RETRIED)
-def plan_departure(pool: XenServerPool, manifest: Manifest, turn: HostPlan) -> tuple[Move, ...]:
-    """The moves that empty the host, planned from the pool as it is; told when they are unexpected."""
+@task(task_run_name="plan anew what is left", cache_policy=NO_CACHE, **RETRIED)
+def plan_anew(pool: XenServerPool, manifest: Manifest, options: PatchOptions) -> Plan:
+    """A plan from the pool as it is now; raise DrainFailed when there is none."""
     with connected(pool) as session:
-        plan, moves = lifecycle.departure(session, manifest, turn.host)
-    if not set(moves) <= set(turn.out):
-        get_run_logger().info("the pool has changed, so what is left was planned anew")
-        publish(Planned(plan))
-        artifacts.plan(plan)
-    return moves
+        plan = lifecycle.plan_rest(session, manifest, options)
+    get_run_logger().info("the pool has changed, so what is left was planned anew")
+    seen = foresee(plan)
+    publish(Planned(plan, seen))
+    artifacts.plan(plan, seen)
+    return plan
 
 
-@task(task_run_name="find the VMs whose home is {turn.name}", cache_policy=NO_CACHE, **RETRIED)
-def plan_return(pool: XenServerPool, turn: HostPlan) -> tuple[Move, ...]:
-    """The moves that bring the host's own VMs home."""
+@task(task_run_name="look who is left on {turn.name}", cache_policy=NO_CACHE, **RETRIED)
+def who_is_left(pool: XenServerPool, turn: Turn) -> tuple[str, ...]:
+    """The names of VMs that are on the host although every planned move has been made."""
     with connected(pool) as session:
-        return lifecycle.homecoming(read_inventory(session), turn.host)
+        return tuple(vm.name for vm in read_inventory(session).residents(turn.host))
+
+
+@task(task_run_name="find the VMs that left {turn.name} in vain", cache_policy=NO_CACHE, **RETRIED)
+def plan_turning_back(pool: XenServerPool, manifest: Manifest, turn: Turn) -> tuple[Move, ...]:
+    """The moves that bring VMs back to a host that is not rebooted after all."""
+    with connected(pool) as session:
+        return lifecycle.turn_back(read_inventory(session), turn.host, manifest)
 
 
 @task(task_run_name="migrate {move.vm_name} → {move.dst_name}", cache_policy=NO_CACHE, **RETRIED)
@@ -54,7 +64,7 @@ def migrate_vm(pool: XenServerPool, run: RunId, move: Move) -> str:
 
 
 @task(task_run_name="put {turn.name} back into service", cache_policy=NO_CACHE, **RETRIED)
-def put_back_into_service(pool: XenServerPool, run: RunId, turn: HostPlan) -> None:
+def put_back_into_service(pool: XenServerPool, run: RunId, turn: Turn) -> None:
     """Undo what was begun on a host that could not be emptied."""
     with connected(pool) as session:
         assert_ours(session, run)

@@ -10,11 +10,13 @@ from tasks.retries import RETRIED
 from tasks.telling import telling
 from xenpatch.errors import PrecheckRefused, Refused
 from xenpatch.hotfix.intake import Hotfix
+from xenpatch.options import PatchOptions
 from xenpatch.plan.model import Plan
 from xenpatch.prechecks.finding import Finding
 from xenpatch.prechecks.picture import Picture
 from xenpatch.progress import Condition, HostState, Planned, Step, publish
 from xenpatch.record import RunId
+from xenpatch.steps.foresight import foresee
 from xenpatch.steps.precheck import ask_hosts, look, refuse_if_blocked
 from xenpatch.updates.mechanism import mechanism_for
 from xenpatch.xapi.inventory import Host
@@ -23,14 +25,16 @@ from xenpatch.xapi.survey import read_inventory
 
 
 @task(task_run_name="look at the pool", cache_policy=NO_CACHE)
-def look_at_pool(pool: XenServerPool, run: RunId, hotfix: Hotfix, ssh: Dom0SSH | None) -> Picture:
+def look_at_pool(
+    pool: XenServerPool, run: RunId, hotfix: Hotfix, ssh: Dom0SSH | None, options: PatchOptions
+) -> Picture:
     """Everything that can be checked without the hotfix on the pool; raise PrecheckRefused."""
     with telling(Step.PRECHECK, "look at the pool") as told, open_session(pool.endpoint()) as session:
-        picture = look(session, run, hotfix, ssh.access(pool) if ssh else None)
+        picture = look(session, run, hotfix, ssh.access(pool) if ssh else None, options)
         for host in picture.pool.hosts:
             publish(HostState(host.uuid, host.name, _condition(picture, host)))
         if isinstance(picture.plan, Plan):
-            publish(Planned(picture.plan))
+            publish(Planned(picture.plan, foresee(picture.plan)))
         _refuse_with_report(picture)
         told.done(f"{len(picture.pool.hosts)} hosts, {len(picture.todo)} to patch or reboot")
     return picture
@@ -38,12 +42,18 @@ def look_at_pool(pool: XenServerPool, run: RunId, hotfix: Hotfix, ssh: Dom0SSH |
 
 @task(task_run_name="precheck {hotfix.manifest.name} on every host", cache_policy=NO_CACHE, **RETRIED)
 def precheck(
-    pool: XenServerPool, run: RunId, hotfix: Hotfix, ssh: Dom0SSH | None, *, uploaded: bool
+    pool: XenServerPool,
+    run: RunId,
+    hotfix: Hotfix,
+    ssh: Dom0SSH | None,
+    options: PatchOptions,
+    *,
+    uploaded: bool,
 ) -> tuple[Finding, ...]:
     """Everything again, and each host's own precheck; a refusal takes our upload off the pool again."""
     with telling(Step.PRECHECK, "precheck every host") as told, connected(pool) as session:
         try:
-            picture = look(session, run, hotfix, ssh.access(pool) if ssh else None)
+            picture = look(session, run, hotfix, ssh.access(pool) if ssh else None, options)
             findings = _refuse_with_report(ask_hosts(session, hotfix, picture))
         except Refused:
             if uploaded:

@@ -8,16 +8,14 @@ from tasks.connection import connected
 from tasks.retries import RETRIED
 from tasks.telling import telling
 from xenpatch.hotfix.manifest import Manifest
-from xenpatch.plan.model import HostPlan
+from xenpatch.plan.model import Turn
 from xenpatch.progress import Condition, HostState, Step, publish
 from xenpatch.record import RunId
 from xenpatch.steps.reboot import Rebooted, reboot
 
 
 @task(task_run_name="reboot {turn.name}", cache_policy=NO_CACHE, **RETRIED)
-def reboot_host(
-    pool: XenServerPool, run: RunId, turn: HostPlan, manifest: Manifest, limit: float
-) -> Rebooted:
+def reboot_host(pool: XenServerPool, run: RunId, turn: Turn, manifest: Manifest, limit: float) -> Rebooted:
     """Have the host booted since the hotfix was applied; never a second time."""
     with telling(Step.REBOOT, f"reboot {turn.name}", turn.host) as told:
         publish(HostState(turn.host, turn.name, Condition.DOWN))

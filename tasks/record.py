@@ -13,11 +13,13 @@ from tasks.retries import RETRIED
 from tasks.telling import telling
 from xenpatch import record
 from xenpatch.hotfix.manifest import Manifest
+from xenpatch.options import PatchOptions
 from xenpatch.plan.model import Plan
 from xenpatch.prechecks.picture import Picture
 from xenpatch.progress import Planned, Step, publish
 from xenpatch.record import RunId
 from xenpatch.steps import backup, lifecycle
+from xenpatch.steps.foresight import foresee
 from xenpatch.xapi.session import open_session
 from xenpatch.xapi.survey import read_inventory
 
@@ -35,21 +37,22 @@ def back_up(pool: XenServerPool, folder: Path | None) -> Path:
 
 
 @task(task_run_name="write the run record", cache_policy=NO_CACHE, **RETRIED)
-def begin(pool: XenServerPool, run: RunId, picture: Picture) -> Plan:
+def begin(pool: XenServerPool, run: RunId, picture: Picture, options: PatchOptions) -> Plan:
     """Claim the pool and fix the plan."""
     with telling(Step.RECORD, "write the run record") as told, connected(pool) as session:
-        plan = lifecycle.begin(session, run, picture)
+        plan = lifecycle.begin(session, run, picture, options)
         told.done(f"run {run}")
-    publish(Planned(plan))
-    artifacts.plan(plan)
+    seen = foresee(plan)
+    publish(Planned(plan, seen))
+    artifacts.plan(plan, seen)
     return plan
 
 
 @task(task_run_name="prove that {manifest.name} is fully applied", cache_policy=NO_CACHE, **RETRIED)
-def finish(pool: XenServerPool, run: RunId, manifest: Manifest) -> tuple[str, ...]:
+def finish(pool: XenServerPool, run: RunId, manifest: Manifest, options: PatchOptions) -> tuple[str, ...]:
     """Prove the end, remove the run record, and return the names of the pool's hosts."""
     with telling(Step.REPORT, "fully applied") as told, connected(pool) as session:
-        hosts = lifecycle.end(session, run, manifest).hosts
+        hosts = lifecycle.end(session, run, manifest, options.placement).hosts
         told.done(f"{manifest.name} is fully applied: {', '.join(host.name for host in hosts)}")
     return tuple(host.name for host in hosts)
 

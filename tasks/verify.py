@@ -9,16 +9,18 @@ from tasks.connection import connected
 from tasks.retries import RETRIED
 from tasks.telling import telling
 from xenpatch.hotfix.manifest import Manifest
-from xenpatch.plan.model import HostPlan
+from xenpatch.plan.model import Turn
 from xenpatch.progress import Condition, HostState, Step, publish
 from xenpatch.record import RunId, assert_ours
 from xenpatch.steps import verify as steps
+from xenpatch.steps.reboot import Rebooted, remember
 from xenpatch.steps.verify import Baseline, Verified
 from xenpatch.xapi.survey import read_inventory
+from xenpatch.xapi.types import HostUuid
 
 
 @task(task_run_name="note what {turn.name} is like before", cache_policy=NO_CACHE, **RETRIED)
-def note_before(pool: XenServerPool, run: RunId, ssh: Dom0SSH | None, turn: HostPlan) -> Baseline | None:
+def note_before(pool: XenServerPool, run: RunId, ssh: Dom0SSH | None, turn: Turn) -> Baseline | None:
     """What the host will be compared with; None for one that only gets its VMs back."""
     with connected(pool) as session:
         assert_ours(session, run)
@@ -29,14 +31,22 @@ def note_before(pool: XenServerPool, run: RunId, ssh: Dom0SSH | None, turn: Host
 
 @task(task_run_name="verify {turn.name}", cache_policy=NO_CACHE, **RETRIED)
 def verify_host(
-    pool: XenServerPool, ssh: Dom0SSH | None, turn: HostPlan, manifest: Manifest, before: Baseline
+    pool: XenServerPool,
+    ssh: Dom0SSH | None,
+    turn: Turn,
+    manifest: Manifest,
+    before: Baseline,
+    booted: Rebooted,
+    beside: frozenset[HostUuid],
 ) -> Verified:
     """Look at everything that patching means; raise VerificationFailed with all that is wrong."""
     with (
         telling(Step.VERIFY, f"verify {turn.name}", turn.host) as told,
         connected(pool) as session,
     ):
-        verified = steps.verify(session, turn.host, manifest, before, ssh.access(pool) if ssh else None)
+        access = ssh.access(pool) if ssh else None
+        verified = steps.verify(session, turn.host, manifest, before, access, beside)
+        remember(session, turn.host, booted)
         told.done(", ".join(verified.proved))
     publish(HostState(turn.host, turn.name, Condition.PATCHED))
     for check in verified.unchecked:

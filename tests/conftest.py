@@ -1,6 +1,9 @@
 """Fixtures shared by the whole suite."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +18,10 @@ os.environ |= {
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "XENPATCH_RETRY_SECONDS": "0",
     "XENPATCH_LAST_WORD_SECONDS": "1",
+    "XDG_STATE_HOME": tempfile.mkdtemp(prefix="xenpatch-tests-"),
 }
 os.environ.pop("XENPATCH_PASSWORD", None)
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -28,8 +28,8 @@ from xenpatch.units import MIB
 
 POOL = pool({"xs1": 32, "xs2": 32}, {"vm-web": ("xs1", 4)})
 PLAN = planned(POOL)
-MOVE = PLAN.hosts[0].out[0]
 XS1 = host("xs1")
+MOVE = PLAN.out(XS1)[0]
 NOON = time.mktime((2026, 3, 2, 12, 0, 0, 0, 0, 0))
 
 

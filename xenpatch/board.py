@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xenpatch import progress
-from xenpatch.plan.durations import TimeLeft
+from xenpatch.plan.forecast import Forecast
 from xenpatch.plan.model import Move, Plan
+from xenpatch.plan.time_left import TimeLeft
 from xenpatch.progress import Condition, Event, Step
 from xenpatch.workload import Workload
 from xenpatch.xapi.types import HostUuid, VmUuid
@@ -40,16 +41,18 @@ class MoveRow:
 class Board:
     """The run as it stands; ``now`` is in epoch seconds everywhere."""
 
-    def __init__(self, at_once: int = 2) -> None:
+    def __init__(self) -> None:
         self.hosts: dict[HostUuid, HostRow] = {}
         self.moves: dict[VmUuid, MoveRow] = {}
         self.pool_step: progress.Started | None = None
         self.transfer: progress.Advanced | None = None
         self.failures: list[progress.Failed] = []
-        self.work = Workload(at_once)
+        self.work = Workload()
         self.mixed_since: float | None = None
         self.mixed_until: float | None = None
         self._began: float | None = None
+        self._forecast: Forecast | None = None
+        self._foreseen_at = 0.0
         self._left = TimeLeft()
         self._waits: dict[str, tuple[progress.Waiting, float]] = {}
 
@@ -57,8 +60,9 @@ class Board:
         """Take in an event."""
         self._began = now if self._began is None else self._began
         match event:
-            case progress.Planned(plan):
-                self._plan(plan)
+            case progress.Planned(plan, forecast):
+                self._plan(plan, forecast)
+                self._foreseen_at = now
             case progress.HostState(host, name, state):
                 self._row(host, name).state = state
                 self._levels(host, now)
@@ -91,6 +95,21 @@ class Board:
             return None
         return self._left.remaining(now - self._began)
 
+    def latest_left(self, now: float) -> float | None:
+        """Wall seconds to an end not exceeded nine times of ten (P90), None where nothing is foreseen."""
+        left, seen = self.time_left(now), self._forecast
+        if left is None or seen is None or seen.total.p50 <= 0:
+            return None
+        return left * seen.total.p90 / seen.total.p50
+
+    def expected(self, host: HostUuid) -> tuple[float, float] | None:
+        """When the host's turn will be over (epoch seconds, P50 and P90), as foreseen with the plan."""
+        span = self._forecast.hosts.get(host) if self._forecast else None
+        if span is None:
+            return None
+        pace = self._left.pace
+        return self._foreseen_at + span.p50 * pace, self._foreseen_at + span.p90 * pace
+
     def mixed_time(self, now: float) -> float | None:
         """Seconds in which patched and other hosts have run side by side; None if they never did."""
         if self.mixed_since is None:
@@ -107,9 +126,10 @@ class Board:
         row.name = name or row.name
         return row
 
-    def _plan(self, plan: Plan) -> None:
-        self.work.plan(plan)
-        for turn in plan.hosts:
+    def _plan(self, plan: Plan, forecast: Forecast | None) -> None:
+        self.work.plan(plan, forecast.total.p50 if forecast else None)
+        self._forecast = forecast
+        for turn in plan.turns:
             self._row(turn.host, turn.name)
 
     def _levels(self, host: HostUuid, now: float) -> None:

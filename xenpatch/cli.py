@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -13,6 +14,9 @@ from typer.core import TyperGroup
 
 from xenpatch import commands, display
 from xenpatch.errors import InputError, Interrupted, PrecheckRefused, Refused, Stopped, XenpatchError
+from xenpatch.options import PatchOptions
+from xenpatch.plan.document import document
+from xenpatch.plan.model import NoRoom, Placement
 
 EXIT_CODES: tuple[tuple[type[Exception], int, str], ...] = (
     (InputError, 2, "Bad input:"),
@@ -73,6 +77,19 @@ ManifestFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="The hotfix's manifest; not needed for a known hotfix.")
 ]
 
+PlacementOption = Annotated[
+    Placement, typer.Option(help="Which VMs are at home in the end: all, any, or those with an affinity.")
+]
+WidthOption = Annotated[
+    str, typer.Option(metavar="N|auto", help="Hosts out of service at once, where that costs no extra move.")
+]
+MovesPerHost = Annotated[
+    int | None, typer.Option(min=1, max=8, help="Live migrations at once; 4, or 2 on release 6.x.")
+]
+Squeeze = Annotated[
+    bool, typer.Option("--squeeze", help="Where nothing else helps, balloon VMs down to their minimum.")
+]
+
 
 @app.callback()
 def options(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False) -> None:
@@ -115,7 +132,10 @@ def patch(
     ssh_block: Annotated[
         str | None, typer.Option(metavar="NAME", help="A saved Dom0SSH block instead of the --ssh options.")
     ] = None,
-    moves_per_host: Annotated[int, typer.Option(min=1, max=8, help="Live migrations at once.")] = 2,
+    placement: PlacementOption = Placement.HOME,
+    width: WidthOption = "1",
+    moves_per_host: MovesPerHost = None,
+    squeeze: Squeeze = False,
     reboot_limit: Annotated[float, typer.Option(min=1, help="Seconds that a reboot may take.")] = 1800.0,
     backup_folder: Annotated[
         Path | None,
@@ -128,12 +148,65 @@ def patch(
     """Patch a pool: each host emptied, rebooted, verified, its VMs brought home; the master first."""
     access = commands.Access(pool, pool_block, user, certificate, ca, legacy=legacy)
     shell = commands.Shell(known_hosts, ssh_user, ssh_port, ssh_key, ssh_block)
-    job = commands.Job(hotfix, manifest, moves_per_host, reboot_limit, backup_folder)
+    how = PatchOptions(
+        placement=placement,
+        width=commands.most_at_once(width),
+        moves_per_host=moves_per_host,
+        squeeze=squeeze,
+        reboot_limit=reboot_limit,
+        backup_folder=backup_folder,
+    )
+    job = commands.Job(hotfix, manifest, how)
     console = Console()
     if dry_run:
         commands.dry_run(console, access, shell, job)
     else:
         display.report(console, commands.patch(console, access, shell, job))
+
+
+@app.command()
+def plan(
+    pool: PoolUrl = None,
+    pool_block: PoolBlock = None,
+    dump: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A saved database (xe pool-dump-database) instead of a pool."),
+    ] = None,
+    user: User = "root",
+    certificate: Certificate = None,
+    ca: Ca = None,
+    legacy: Legacy = False,
+    hotfix: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Reboot only the hosts that need this hotfix, else all."),
+    ] = None,
+    manifest: ManifestFile = None,
+    placement: PlacementOption = Placement.HOME,
+    width: WidthOption = "1",
+    moves_per_host: MovesPerHost = None,
+    squeeze: Squeeze = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")] = False,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write a drawing: who moves where, and when.")
+    ] = None,
+) -> None:
+    """Show who would move where, host by host, and how long it would take; changes nothing."""
+    access = commands.Access(pool, pool_block, user, certificate, ca, legacy=legacy)
+    how = PatchOptions(
+        placement=placement,
+        width=commands.most_at_once(width),
+        moves_per_host=moves_per_host,
+        squeeze=squeeze,
+    )
+    seen = commands.plan(access, dump, how, hotfix, manifest)
+    if svg is not None:
+        commands.draw(seen, svg)
+    if as_json:
+        typer.echo(json.dumps(document(seen), indent=2))
+    else:
+        display.outlook(Console(), seen)
+    if isinstance(seen.found, NoRoom):
+        raise typer.Exit(3)
 
 
 @app.command()

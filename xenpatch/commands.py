@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TextIO, TypeVar, cast
 
 import yaml
 from rich.console import Console
@@ -17,11 +17,19 @@ from rich.console import Console
 from xenpatch import display
 from xenpatch.errors import InputError, Interrupted, SettingsUnavailable
 from xenpatch.hotfix.intake import Hotfix, verify
-from xenpatch.hotfix.manifest import known_manifests, load_manifest
+from xenpatch.hotfix.manifest import HotfixUuid, known_manifests, load_manifest
+from xenpatch.options import PatchOptions
+from xenpatch.plan import history, words
+from xenpatch.plan.durations import Durations
 from xenpatch.plan.model import NoRoom
+from xenpatch.plan.outlook import Outlook, hosts_to_reboot, look_ahead
+from xenpatch.plan.picture import svg
+from xenpatch.plan.staying import staying
 from xenpatch.record import RunId
 from xenpatch.report import RunReport
+from xenpatch.xapi.dump import read_pool as read_dump
 from xenpatch.xapi.inventory import Inventory
+from xenpatch.xapi.types import VmUuid
 
 if TYPE_CHECKING:
     from blocks import Dom0SSH, XenServerPool
@@ -35,6 +43,10 @@ _QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
 }
 """Prefect's settings where the live view speaks instead; what the user has set stays."""
+
+
+_WIDEST = 64
+"""Hosts in the largest pool that there can be."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +119,7 @@ class Job:
 
     hotfix: Path
     manifest: Path | None
-    moves_per_host: int
-    reboot_limit: float
-    backup_folder: Path | None
+    options: PatchOptions
 
 
 @dataclass(frozen=True)
@@ -140,6 +150,65 @@ def read_pool(access: Access) -> Inventory:
         return read_inventory(session)
 
 
+def most_at_once(width: str) -> Literal["auto"] | int:
+    """How many hosts `--width` means. Raises InputError."""
+    if width == "auto":
+        return "auto"
+    if width.isascii() and width.isdecimal() and len(width) <= 2 and 1 <= int(width) <= _WIDEST:
+        return int(width)
+    raise InputError(f"--width is a number of hosts from 1 to {_WIDEST}, or auto; {width!r} is neither.")
+
+
+def plan(
+    access: Access, dump: Path | None, options: PatchOptions, hotfix: Path | None, manifest: Path | None
+) -> Outlook:
+    """What a run would be like, on the pool as it is or as it was saved; changes nothing."""
+    if sum(given is not None for given in (access.url, access.block, dump)) != 1:
+        raise InputError("give one of --pool URL, --pool-block NAME and --dump FILE. Nothing was contacted.")
+    wanted = check_hotfix(hotfix, manifest).manifest.uuid if hotfix else None
+    refused: dict[VmUuid, str] = {}
+    notes: tuple[str, ...] = ()
+    if dump is not None:
+        saved = read_dump(dump)
+        pool, notes = saved.pool, saved.remarks()
+    else:
+        pool, refused = _ask(access, wanted)
+    return look_ahead(
+        pool,
+        hosts_to_reboot(pool, wanted),
+        options.policy(pool.release),
+        staying(pool, refused),
+        Durations.learn(history.read(pool.uuid)),
+        notes,
+    )
+
+
+def _ask(access: Access, hotfix: HotfixUuid | None) -> tuple[Inventory, dict[VmUuid, str]]:
+    """The pool as it is, and the VMs that it would not move, with its reasons; room is for the plan."""
+    from xenpatch.prechecks.picture import ROOM_CODES, read_obstacles  # noqa: PLC0415
+    from xenpatch.xapi.session import open_session  # noqa: PLC0415
+    from xenpatch.xapi.survey import read_inventory  # noqa: PLC0415
+
+    with open_session(access.pool().endpoint()) as session:
+        pool = read_inventory(session)
+        found = read_obstacles(session, pool, hosts_to_reboot(pool, hotfix))
+    ours = ROOM_CODES | {"HOST_NOT_LIVE", "HOST_DISABLED", "NO_HOSTS_AVAILABLE"}
+    return pool, {vm: obstacle.code for vm, obstacle in found.items() if obstacle.code not in ours}
+
+
+def draw(seen: Outlook, file: Path) -> None:
+    """Write the plan as a drawing. Raises InputError if it cannot be written there."""
+    if isinstance(seen.found, NoRoom) or seen.times is None:
+        return
+    title = f"{seen.pool.name}: {words.headline(seen.found)}"
+    try:
+        file.write_text(svg(seen.found, seen.times, seen.pool.master, title), encoding="utf-8")
+    except OSError as failed:
+        raise InputError(
+            f"the drawing {file} cannot be written: {failed.strerror}. Nothing was changed."
+        ) from None
+
+
 def dry_run(console: Console, access: Access, shell: Shell, job: Job) -> None:
     """Look at everything that can be looked at without a change, and print findings and plan."""
     from xenpatch.steps.precheck import look, refuse_if_blocked  # noqa: PLC0415
@@ -149,7 +218,7 @@ def dry_run(console: Console, access: Access, shell: Shell, job: Job) -> None:
     pool = access.pool()
     ssh = shell.ssh(pool)
     with open_session(pool.endpoint()) as session:
-        picture = look(session, RunId("dry-run"), hotfix, ssh.access(pool) if ssh else None)
+        picture = look(session, RunId("dry-run"), hotfix, ssh.access(pool) if ssh else None, job.options)
     display.findings(console, refuse_if_blocked(picture))
     if not isinstance(picture.plan, NoRoom):
         display.plan(console, picture.plan, picture.pool)
@@ -163,17 +232,12 @@ def patch(console: Console, access: Access, shell: Shell, job: Job) -> RunReport
     ssh = shell.ssh(pool)
     from flows.patch_pool import patch_pool  # noqa: PLC0415
     from xenpatch.live import show  # noqa: PLC0415
-    from xenpatch.options import PatchOptions  # noqa: PLC0415
 
-    options = PatchOptions(
-        moves_per_host=job.moves_per_host,
-        reboot_limit=job.reboot_limit,
-        backup_folder=_absolute(job.backup_folder),
-    )
+    options = job.options.model_copy(update={"backup_folder": _absolute(job.options.backup_folder)})
     if "PREFECT_API_URL" not in os.environ:
         console.print("Prefect starts a server of its own for this run; that takes some seconds.")
     try:
-        with show(console, at_once=job.moves_per_host):
+        with show(console):
             return patch_pool(pool, job.hotfix.absolute(), _absolute(job.manifest), ssh, options)
     except RuntimeError as lost:
         if "Failed to reach API" not in str(lost):

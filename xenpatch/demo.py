@@ -17,6 +17,7 @@ from rich.console import Console
 
 from xenpatch import cli, commands, display
 from xenpatch.errors import Interrupted
+from xenpatch.options import PatchOptions
 
 _SPEED = "60"
 _HOME = Path(".demo")
@@ -49,7 +50,8 @@ def _run(console: Console) -> None:
         os.environ.setdefault("XENPATCH_POLL_SECONDS", "0.5")
         access = commands.Access(pool["url"], None, pool["user"], None, None, legacy=False)
         shell = commands.Shell(Path(pool["known_hosts"]), "root", pool["hosts"][0]["ssh_port"], None, None)
-        job = commands.Job(Path(pool["hotfix"]), Path(pool["manifest"]), 2, 600.0, _HOME / "backups")
+        options = PatchOptions(reboot_limit=600.0, backup_folder=_HOME / "backups")
+        job = commands.Job(Path(pool["hotfix"]), Path(pool["manifest"]), options)
         display.report(console, commands.patch(console, access, shell, job))
         console.print()
         display.status(console, commands.read_pool(access))

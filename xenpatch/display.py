@@ -7,16 +7,23 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.measure import Measurement
+from rich.table import Column, Table
 
 from xenpatch import record
 from xenpatch.hotfix.intake import Hotfix
 from xenpatch.plan import words
-from xenpatch.plan.model import Plan
+from xenpatch.plan.forecast import Forecast
+from xenpatch.plan.model import NoRoom, Plan
+from xenpatch.plan.outlook import Outlook
 from xenpatch.prechecks.finding import Finding, Severity
 from xenpatch.report import HEADER, RunReport
+from xenpatch.steps.foresight import foresee
 from xenpatch.steps.lifecycle import away
 from xenpatch.xapi.inventory import Host, Inventory
+
+_ENDLESS = 10_000
+"""Characters that no line has."""
 
 _COLOURS = {Severity.BLOCKS: "red", Severity.WARNS: "yellow", Severity.INFORMS: "cyan"}
 
@@ -48,11 +55,32 @@ def findings(console: Console, found: Sequence[Finding]) -> None:
 
 
 def plan(console: Console, planned: Plan, pool: Inventory) -> None:
-    """The plan in words and as a table."""
+    """The plan in words, what it costs, and its steps as a table."""
     console.print(f"[bold]Plan:[/] {words.headline(planned)}", highlight=False)
     for sentence in words.sentences(planned, pool.master):
         console.print(escape(sentence), highlight=False, soft_wrap=True)
-    console.print(_table(words.HEADER, words.rows(planned)))
+    _steps(console, planned, foresee(planned))
+
+
+def outlook(console: Console, seen: Outlook) -> None:
+    """What the plan costs and its steps, or why there is none; VMs that a person has to stop, and remarks."""
+    console.print(f"[bold]{escape(seen.pool.name)}[/]  uuid {seen.pool.uuid}", highlight=False)
+    if isinstance(seen.found, NoRoom):
+        for sentence in words.impossible(seen.found):
+            console.print(escape(sentence), highlight=False, soft_wrap=True)
+    elif seen.found.turns:
+        _steps(console, seen.found, seen.forecast)
+    else:
+        console.print("There is nothing to do: no host needs a reboot, and every VM is at home.")
+    for line in [*(one.sentence() for one in seen.staying), *seen.notes]:
+        console.print(f"[yellow]![/] {escape(line)}", highlight=False, soft_wrap=True)
+
+
+def _steps(console: Console, planned: Plan, seen: Forecast | None) -> None:
+    for name, value in words.header(planned, seen):
+        console.print(f"  {name:9}{escape(value)}", highlight=False, soft_wrap=True)
+    console.print()
+    _whole(console, _table(words.HEADER, words.rows(planned, seen, planned.master)))
 
 
 def report(console: Console, result: RunReport) -> None:
@@ -105,8 +133,16 @@ def _run_line(pool: Inventory) -> str:
     return escape(f"Run {owner} of {held.hotfix_name}, started {held.started} by {held.by}, {state}.")
 
 
+def _whole(console: Console, table: Table) -> None:
+    """Print a table; where there is no terminal, in a file or a pipe, with no line broken."""
+    wide = console if console.is_terminal else Console(file=console.file, width=_ENDLESS)
+    needed = Measurement.get(wide, wide.options, table).maximum
+    wide.print(table, width=min(needed, wide.width))
+
+
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    table = Table(*header, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    columns = (Column(name, overflow="fold") for name in header)
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for row in rows:
         table.add_row(*map(escape, row))
     return table

@@ -24,12 +24,10 @@ class Lines:
     Progress by fractions is told each quarter, and waiting from 5 s on and then each minute.
     """
 
-    def __init__(
-        self, out: Callable[[str], None], *, at_once: int = 2, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, out: Callable[[str], None], *, clock: Callable[[], float] = time.time) -> None:
         self._out = out
         self._clock = clock
-        self._board = Board(at_once)
+        self._board = Board()
         self._told: dict[str, float] = {}
         self._lock = threading.Lock()
 
@@ -45,7 +43,7 @@ class Lines:
     def _line(self, event: Event, now: float) -> str:
         match event:
             case progress.Planned(plan):
-                return f"plan: {words.headline(plan)}"
+                return f"plan: {words.headline(plan)}{_ends(event)}"
             case progress.HostState(_, name, state):
                 return f"{name} is {state}"
             case progress.Waiting() | progress.Waited():
@@ -105,5 +103,15 @@ class Lines:
         return f"waiting for {event.what} since {span(event.waited)}, at most {span(event.limit)}{seen}"
 
     def _overall(self, now: float) -> str:
-        left = self._board.time_left(now)
-        return "" if left is None else f"; {self._board.work.share:.0%} of the run, about {span(left)} left"
+        left, latest = self._board.time_left(now), self._board.latest_left(now)
+        if left is None:
+            return ""
+        at_most = "" if latest is None else f" (P90: {span(latest)})"
+        return f"; {self._board.work.share:.0%} of the run, about {span(left)} left{at_most}"
+
+
+def _ends(planned: progress.Planned) -> str:
+    if planned.forecast is None:
+        return ""
+    total = planned.forecast.total
+    return f", done after {span(total.p50)} (P50) or {span(total.p90)} (P90) of the pool's time"

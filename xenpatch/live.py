@@ -33,17 +33,14 @@ _BAR: Final = 40  # characters
 
 
 @contextmanager
-def show(console: Console, *, at_once: int = 2, clock: Callable[[], float] = time.time) -> Iterator[None]:
-    """Show what the run tells while the block goes on: a live view, or a line for each event.
-
-    ``at_once`` is how many VMs move at the same time, for the estimate of what is left.
-    """
+def show(console: Console, *, clock: Callable[[], float] = time.time) -> Iterator[None]:
+    """Show what the run tells while the block goes on: a live view, or a line for each event."""
     if not console.is_interactive:
-        lines = Lines(lambda text: _print(console, text), at_once=at_once, clock=clock)
+        lines = Lines(lambda text: _print(console, text), clock=clock)
         with subscribe(lines):
             yield
         return
-    screen = Screen(at_once=at_once, clock=clock)
+    screen = Screen(clock=clock)
     with Live(get_renderable=screen.render, console=console, refresh_per_second=4), subscribe(screen):
         yield
 
@@ -51,8 +48,8 @@ def show(console: Console, *, at_once: int = 2, clock: Callable[[], float] = tim
 class Screen:
     """A listener that keeps a board and draws it."""
 
-    def __init__(self, *, at_once: int = 2, clock: Callable[[], float] = time.time) -> None:
-        self._board = Board(at_once)
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self._board = Board()
         self._clock = clock
         self._lock = threading.Lock()
 
@@ -78,7 +75,7 @@ class Screen:
 
 
 def _hosts(board: Board, now: float) -> Table:
-    table = Table("host", "state", "step", "VMs", "started", "took", box=None, pad_edge=False)
+    table = Table("host", "state", "step", "VMs", "started", "took", "done by", box=None, pad_edge=False)
     for uuid, row in board.hosts.items():
         table.add_row(
             Text(row.name),
@@ -87,6 +84,7 @@ def _hosts(board: Board, now: float) -> Table:
             _vms(board, uuid),
             Text(time.strftime("%H:%M:%S", time.localtime(row.started)) if row.started else ""),
             Text(_took(row, now)),
+            Text(_done_by(board, uuid)),
         )
     return table
 
@@ -106,6 +104,14 @@ def _took(row: HostRow, now: float) -> str:
     if row.started is None:
         return ""
     return span((row.ended or now) - row.started)
+
+
+def _done_by(board: Board, host: HostUuid) -> str:
+    """The times of day, P50 and P90, while the host's turn is not over."""
+    expected = board.expected(host)
+    if expected is None or board.work.nothing_left(host):
+        return ""
+    return " - ".join(time.strftime("%H:%M", time.localtime(moment)) for moment in expected)
 
 
 def _pool_step(board: Board) -> Iterator[RenderableType]:
@@ -149,8 +155,9 @@ def _mixed(board: Board, now: float) -> Iterator[RenderableType]:
 
 
 def _overall(board: Board, now: float) -> RenderableType:
-    left = board.time_left(now)
-    return _bar("whole run", board.work.share, "" if left is None else f"about {span(left)} left")
+    left, latest = board.time_left(now), board.latest_left(now)
+    at_most = "" if latest is None else f" (P90: {span(latest)})"
+    return _bar("whole run", board.work.share, "" if left is None else f"about {span(left)} left{at_most}")
 
 
 def _bar(name: str, fraction: float, note: str) -> Table:

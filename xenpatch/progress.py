@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
+from xenpatch.plan.forecast import Forecast
 from xenpatch.plan.model import Move, Plan
 from xenpatch.xapi.types import HostUuid
 
@@ -51,6 +52,7 @@ class Planned:
     """There is a plan, the first one or a new one for what is left."""
 
     plan: Plan
+    forecast: Forecast | None = None
 
 
 @dataclass(frozen=True)

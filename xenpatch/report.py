@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xenpatch.plan.markdown import by_host
+from xenpatch.plan.model import Placement, Plan
 from xenpatch.prechecks.finding import Finding
 from xenpatch.steps.reboot import Rebooted
 from xenpatch.units import span
@@ -28,7 +30,8 @@ class HostReport:
 class RunReport:
     """A whole run. ``seconds`` is its length by our clock, ``backup`` where the database was saved.
 
-    ``earlier_boots`` are the boot times of hosts that had the hotfix in effect before this run.
+    ``happened`` are the moves that were made. ``earlier_boots`` are the boot times of
+    hosts that had the hotfix in effect before this run.
     """
 
     pool: str
@@ -39,6 +42,8 @@ class RunReport:
     backup: str | None = None
     seconds: float = 0.0
     earlier_boots: tuple[float, ...] = ()
+    placement: Placement = Placement.HOME
+    happened: Plan | None = None
 
     @property
     def changed(self) -> bool:
@@ -76,7 +81,8 @@ class RunReport:
         lines = [
             (
                 f"{self.hotfix} is fully applied on {self.pool}: all {total} hosts have it in effect, and "
-                f"every VM is at home. This run rebooted and verified {names}, with {moves} live migrations."
+                f"{_END[self.placement]}. "
+                f"This run rebooted and verified {names}, with {moves} live migrations."
             ),
             (
                 f"The run took {span(self.seconds)}; hosts of both levels ran side by side for "
@@ -109,7 +115,14 @@ class RunReport:
         """The report as Markdown."""
         table = [HEADER, tuple("---" for _ in HEADER), *self.rows()]
         lines = [f"# {self.hotfix} on {self.pool}", "", *self.summary(), ""]
-        return "\n".join(lines + [f"| {' | '.join(row)} |" for row in table if self.changed]) + "\n"
+        text = "\n".join(lines + [f"| {' | '.join(row)} |" for row in table if self.changed]) + "\n"
+        return text if self.happened is None else f"{text}\n## Who moved where\n\n{by_host(self.happened)}"
 
+
+_END = {
+    Placement.HOME: "every VM is at home",
+    Placement.FREE: "the VMs stay on the hosts that took them",
+    Placement.AFFINITY: "every VM with a home server is at home, the others stay on the hosts that took them",
+}
 
 HEADER = ("host", "reboot", "VMs moved away", "VMs brought home", "time", "proved")

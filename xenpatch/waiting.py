@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
-from xenpatch.errors import WaitTimeout
+from xenpatch.errors import Interrupted, WaitTimeout
 from xenpatch.progress import Waited, Waiting, publish
 
 T = TypeVar("T")
+
+cut_short: ContextVar[threading.Event | None] = ContextVar("cut_short", default=None)
+"""Once set, nothing that runs in this context waits any more: the person who started it has stopped it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ def wait_for(what: str, look: Callable[[], T | NotYet], limit: float, *, tell: b
     """Look again and again until `look` gives more than a NotYet, and return that.
 
     ``limit`` is in seconds; after it WaitTimeout says what was awaited and what was seen last. Errors that
-    `look` raises are not caught. ``tell`` is False for what shows its progress otherwise.
+    `look` raises are not caught. ``tell`` is False for what shows its progress otherwise. Raises Interrupted
+    when it is `cut_short`.
     """
     pace = Pace.from_environment()
     began = time.monotonic()
@@ -65,9 +71,17 @@ def wait_for(what: str, look: Callable[[], T | NotYet], limit: float, *, tell: b
                 raise WaitTimeout(what, limit, found.seen)
             if tell:
                 publish(Waiting(what=what, seen=found.seen, waited=waited, limit=limit))
-            time.sleep(min(pause, limit - waited))
+            _rest(min(pause, limit - waited), what)
             pause = pace.after(pause)
         return found
     finally:
         if tell:
             publish(Waited(what))
+
+
+def _rest(seconds: float, what: str) -> None:
+    stopped = cut_short.get()
+    if stopped is None:
+        time.sleep(seconds)
+    elif stopped.wait(seconds):
+        raise Interrupted(f"the run was stopped while it waited for {what}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from xenpatch.plan.durations import REBOOT, VERIFY, estimate_move, estimate_phase
+from xenpatch.plan.durations import REBOOT, VERIFY, Durations, estimate_move
 from xenpatch.plan.model import Move, Plan
+from xenpatch.plan.schedule import timetable
 from xenpatch.progress import Step
 from xenpatch.xapi.types import HostUuid
 
@@ -30,8 +31,7 @@ class Workload:
     counts nothing.
     """
 
-    def __init__(self, at_once: int) -> None:
-        self.at_once = at_once
+    def __init__(self) -> None:
         self.done = 0.0
         self._left: dict[Task, float] = {(step, None, ""): weight for step, weight in POOL_STEPS.items()}
         self._begun: dict[Task, float] = {}
@@ -52,16 +52,19 @@ class Workload:
         """How much of everything has been done, of 0 to 1."""
         return self.progressed / self.total
 
-    def plan(self, plan: Plan) -> None:
-        """Take over a plan for all that is left of the hosts' turns."""
+    def plan(self, plan: Plan, seconds: float | None = None) -> None:
+        """Take over a plan for all that is left of the hosts' turns, which will take so long.
+
+        With all that goes on side by side, that is less than the sum of its parts.
+        """
         self.planned = True
-        self._left = {task: weight for task, weight in self._left.items() if task[1] is None}
-        for turn in plan.hosts:
-            for step, moves in ((Step.MIGRATE, turn.out), (Step.HOME, turn.back)):
-                shared = estimate_phase(moves, self.at_once) / sum(map(_alone, moves)) if moves else 0.0
-                self._left |= {(step, turn.host, move.vm): shared * _alone(move) for move in moves}
+        hosts: dict[Task, float] = {self.task_of(move): estimate_move(move.memory) for move in plan}
+        for turn in plan.turns:
             if turn.reboots:
-                self._left |= {(step, turn.host, ""): weight for step, weight in _HOST_STEPS.items()}
+                hosts |= {(step, turn.host, ""): weight for step, weight in _HOST_STEPS.items()}
+        shared = (_length(plan) if seconds is None else seconds) / max(sum(hosts.values()), 1.0)
+        self._left = {task: weight for task, weight in self._left.items() if task[1] is None}
+        self._left |= {task: shared * weight for task, weight in hosts.items()}
         self._begun = {task: part for task, part in self._begun.items() if task in self._left}
 
     def advance(self, task: Task, fraction: float) -> None:
@@ -88,9 +91,8 @@ class Workload:
                 self.finish_step(over, host)
 
     def task_of(self, move: Move) -> Task:
-        """The piece of work that a move is: it empties its source's host, or it brings home."""
-        out: Task = (Step.MIGRATE, move.src, move.vm)
-        return out if out in self._left else (Step.HOME, move.dst, move.vm)
+        """The piece of work that a move is, of the turn in which it is made."""
+        return (Step.HOME if move.homeward else Step.MIGRATE, move.turn, move.vm)
 
     def holds(self, task: Task) -> bool:
         """Whether a piece of work is planned and not done."""
@@ -106,5 +108,6 @@ class Workload:
         return steps.count(Step.MIGRATE), steps.count(Step.HOME)
 
 
-def _alone(move: Move) -> float:
-    return estimate_move(move.memory)
+def _length(plan: Plan) -> float:
+    """Prior seconds of the whole plan, with all that goes on side by side."""
+    return timetable(plan, Durations.prior().median, plan.policy.moves_per_host).total

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Any
 
-from xenpatch.plan.model import Plan
-from xenpatch.plan.planner import ordered, plan_run
+from xenpatch.plan.model import Plan, Policy
+from xenpatch.plan.planner import plan_run
 from xenpatch.units import GIB
-from xenpatch.xapi.inventory import Disk, Host, Inventory, Pbd, PowerState, Sr, Vm
+from xenpatch.xapi.inventory import Cpu, Disk, Host, Inventory, Pbd, PowerState, Sr, Vm
 from xenpatch.xapi.types import HostRef, HostUuid, NetworkUuid, PoolRef, PoolUuid, SrUuid, VmRef, VmUuid
 
 SHARED = SrUuid("shared")
@@ -55,14 +56,19 @@ def homes(picture: Inventory) -> dict[VmUuid, HostUuid]:
     return {vm.uuid: vm.resident_on for vm in picture.vms if vm.resident_on is not None}
 
 
-def planned(picture: Inventory) -> Plan:
-    """The plan of a run over the whole pool, which must have one."""
-    plan = plan_run(picture, ordered(picture), homes(picture))
-    assert isinstance(plan, Plan)
+def hosts_of(picture: Inventory) -> list[HostUuid]:
+    """All hosts of the pool."""
+    return [host.uuid for host in picture.hosts]
+
+
+def planned(picture: Inventory, **policy: Any) -> Plan:
+    """The plan of a run over the whole pool, which must have one; `policy` are fields of a Policy."""
+    plan = plan_run(picture, hosts_of(picture), homes(picture), Policy(**policy))
+    assert isinstance(plan, Plan), plan.sentence()
     return plan
 
 
-def with_vms_at(picture: Inventory, places: Mapping[str, str]) -> Inventory:
+def with_vms_at(picture: Inventory, places: Mapping[VmUuid, HostUuid] | Mapping[str, str]) -> Inventory:
     """The pool with some VMs elsewhere."""
     moved = {VmUuid(name): HostUuid(target) for name, target in places.items()}
     return replace(
@@ -82,6 +88,54 @@ def with_host(
     return replace(
         picture, hosts=tuple(changed(host) if host.name == name else host for host in picture.hosts)
     )
+
+
+def with_vm(picture: Inventory, name: str, **changes: Any) -> Inventory:
+    """The pool with one VM changed; `changes` are fields of a Vm."""
+    return replace(
+        picture,
+        vms=tuple(replace(each, **changes) if each.name == name else each for each in picture.vms),
+    )
+
+
+def with_affinity(picture: Inventory, *names: str) -> Inventory:
+    """The pool with these VMs having the host they are on for their home server."""
+    for each in picture.vms:
+        if each.name in names:
+            picture = with_vm(picture, each.name, affinity=each.resident_on)
+    return picture
+
+
+def with_apart(picture: Inventory, group: str, *names: str) -> Inventory:
+    """The pool with these VMs in a group of which no two should share a host."""
+    for each in picture.vms:
+        if each.name in names:
+            picture = with_vm(picture, each.name, apart=each.apart | {group})
+    return picture
+
+
+def with_ballooning(picture: Inventory, least: Mapping[str, float]) -> Inventory:
+    """The pool with VMs that can be squeezed to so many GiB."""
+    for name, size in least.items():
+        picture = with_vm(picture, name, memory_min=int(size * GIB))
+    return picture
+
+
+def with_cpus(picture: Inventory, offered: Mapping[str, int], needed: Mapping[str, int]) -> Inventory:
+    """The pool with hosts that offer, and VMs that have seen, these feature bits."""
+    for name, features in needed.items():
+        picture = with_vm(picture, name, cpu=Cpu("maker", features))
+    return replace(
+        picture,
+        hosts=tuple(replace(each, cpu=Cpu("maker", offered.get(each.name, 0))) for each in picture.hosts),
+    )
+
+
+def halted(picture: Inventory, *names: str) -> Inventory:
+    """The pool with these VMs stopped."""
+    for name in names:
+        picture = with_vm(picture, name, power_state=PowerState.HALTED, resident_on=None)
+    return picture
 
 
 def _local_sr(host: str) -> Sr:

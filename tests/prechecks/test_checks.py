@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.plan.pools import homes, host, pool, vm, with_host
+from tests.plan.pools import homes, host, hosts_of, pool, vm, with_host
 from xenpatch.hotfix.manifest import HotfixUuid, Manifest, known_manifests
-from xenpatch.plan.planner import ordered, plan_run
+from xenpatch.plan.model import Policy
+from xenpatch.plan.planner import plan_run
 from xenpatch.prechecks import check
 from xenpatch.prechecks.finding import Finding, Severity, blocking
 from xenpatch.prechecks.picture import Obstacle, Picture, Verdict, hosts_to_do, make_plan
@@ -34,7 +35,7 @@ def picture(
         manifest=manifest,
         run=RunId("run"),
         todo=todo,
-        plan=make_plan(seen, manifest, obstacles or {}),
+        plan=make_plan(seen, manifest, obstacles or {}, Policy()),
         needed_space=300 << 20,
         obstacles=obstacles or {},
         verdicts=dict.fromkeys(todo, Verdict()),
@@ -209,6 +210,6 @@ def test_all_findings_of_all_hosts_come_together() -> None:
 
 def test_the_plan_leaves_out_vms_that_cannot_move() -> None:
     stuck = healthy(local=["vm-a"])
-    plan = make_plan(stuck, XS602E008, {vm("vm-a"): Obstacle("VM_REQUIRES_SR")})
+    plan = make_plan(stuck, XS602E008, {vm("vm-a"): Obstacle("VM_REQUIRES_SR")}, Policy())
 
-    assert plan == plan_run(stuck, ordered(stuck), homes(stuck), ignore=[vm("vm-a")])
+    assert plan == plan_run(stuck, hosts_of(stuck), homes(stuck), ignore=[vm("vm-a")])

@@ -1,17 +1,63 @@
-"""What a plan is: the moves of a whole rolling run, host by host, or the reason why there is none."""
+"""What a plan is: the steps of a whole rolling run, or the reason why there is none."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
-from xenpatch.xapi.types import HostUuid, VmUuid
+from xenpatch.xapi.types import HostUuid, PoolUuid, VmUuid
+
+
+class Placement(StrEnum):
+    """Where VMs are when the run is over."""
+
+    HOME = "home"  # each on the host where it was when the run began
+    FREE = "free"  # on whatever updated host took them: about half the moves
+    AFFINITY = "affinity"  # those with VM.affinity at home, the others as in FREE
+
+
+NO_HOST: Final = HostUuid("")
+NO_POOL: Final = PoolUuid("")
+"""Of moves and plans that are made by hand."""
+
+AUTO_WIDTH: Final = 4
+"""What `--width auto` means: at most so many hosts at once, and only where that costs no further move."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How a run is to be planned.
+
+    ``width`` is how many hosts may be out of service at once, the master always alone. ``moves_per_host`` is
+    how many migrations a host may send and receive at once. ``squeeze`` lets VMs be ballooned down to their
+    dynamic minimum, and only where nothing else helps.
+    """
+
+    placement: Placement = Placement.HOME
+    width: int = 1
+    moves_per_host: int = 4
+    squeeze: bool = False
+
+
+class Kind(StrEnum):
+    """What a move is for."""
+
+    MIGRATE = "migrate"  # off a host that is to reboot
+    PARK = "park"  # off a host that is to reboot, to one that will have to be emptied, too
+    MAKE_ROOM = "make room"  # aside, for a VM that fits nowhere else
+    RETURN = "return"  # home
 
 
 @dataclass(frozen=True)
 class Move:
-    """One live migration. ``memory`` and ``free_after`` (on the target, once the VM is there) are bytes."""
+    """One live migration. ``memory`` and ``free_after`` (on the target, once the VM is there) are bytes.
+
+    ``turn`` is the host for whose sake it is made: the one to be emptied, or, if it is ``homeward``, the one
+    that gets VMs back after its reboot.
+    ``after`` are the numbers of the steps that must be over before it may begin.
+    """
 
     vm: VmUuid
     vm_name: str
@@ -21,34 +67,76 @@ class Move:
     dst_name: str
     memory: int
     free_after: int
+    no: int = 0
+    wave: int = 0
+    turn: HostUuid = NO_HOST
+    kind: Kind = Kind.MIGRATE
+    why: str = ""
+    after: tuple[int, ...] = ()
+    homeward: bool = False
 
 
 @dataclass(frozen=True)
-class HostPlan:
-    """The turn of one host: `out` empties it, it reboots, `back` brings home the VMs that belong there.
-
-    The moves of `out` may be under way all at once and in any order, so may those of `back`.
-    ``reboots`` is False for a host that is no part of the run any more and only gets its VMs back.
-    """
+class Reboot:
+    """A host, empty by then, reboots and is verified; ``after`` as of a move."""
 
     host: HostUuid
     name: str
-    out: tuple[Move, ...]
-    back: tuple[Move, ...]
+    no: int
+    wave: int
+    after: tuple[int, ...] = ()
+
+
+Step = Move | Reboot
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A host of the run. One that does not reboot any more only gets VMs back, or waits to be verified."""
+
+    host: HostUuid
+    name: str
+    wave: int
     reboots: bool = True
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The turns of a run, one after another in this order; a host appears once."""
+class Bound:
+    """What no plan can do with less: moves, and bytes of memory moved."""
 
-    hosts: tuple[HostPlan, ...]
+    moves: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Fullest:
+    """The host that gets fullest in the run; ``share`` of its memory, 0 to 1."""
+
+    name: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of a run; any order that heeds each step's `after` is safe.
+
+    ``squeezed`` names the VMs that may be ballooned down on the way, ``together`` those that come to share a
+    host with one they should be apart from, because there is no other way.
+    """
+
+    turns: tuple[Turn, ...]
+    steps: tuple[Step, ...] = ()
+    bound: Bound = Bound(0, 0)
+    fullest: Fullest | None = None
+    squeezed: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    pool: PoolUuid = NO_POOL
+    master: HostUuid = NO_HOST
 
     def __iter__(self) -> Iterator[Move]:
         """All moves in their order."""
-        for turn in self.hosts:
-            yield from turn.out
-            yield from turn.back
+        return (step for step in self.steps if isinstance(step, Move))
 
     @property
     def moves(self) -> int:
@@ -60,24 +148,43 @@ class Plan:
         """Memory of all moves together."""
         return sum(move.memory for move in self)
 
-    def host(self, uuid: HostUuid) -> HostPlan | None:
+    @property
+    def reboots(self) -> int:
+        """How many hosts reboot."""
+        return sum(turn.reboots for turn in self.turns)
+
+    @property
+    def waves(self) -> tuple[tuple[Turn, ...], ...]:
+        """The hosts that are out of service together, wave after wave."""
+        numbers = dict.fromkeys(turn.wave for turn in self.turns)
+        return tuple(tuple(turn for turn in self.turns if turn.wave == number) for number in numbers)
+
+    def host(self, uuid: HostUuid) -> Turn | None:
         """The turn of that host, or None if it has none."""
-        return next((turn for turn in self.hosts if turn.host == uuid), None)
+        return next((turn for turn in self.turns if turn.host == uuid), None)
+
+    def out(self, host: HostUuid) -> tuple[Move, ...]:
+        """The moves that are made so that the host may reboot."""
+        return tuple(move for move in self if move.turn == host and not move.homeward)
+
+    def back(self, host: HostUuid) -> tuple[Move, ...]:
+        """The moves that bring VMs home to the host in its own turn."""
+        return tuple(move for move in self if move.turn == host and move.homeward)
 
 
 class Shortage(StrEnum):
     """What there is too little of."""
 
     NO_HOST = "no host"  # no host in service has the VM's storage and networks
-    TOO_LARGE = "too large"  # the VM is larger than the largest free piece of memory
-    TOTAL = "total"  # the VMs need more memory than is free on all targets together
+    TOO_LARGE = "too large"  # the VM fits on no other host, even on an empty one
+    TOTAL = "total"  # the VMs need more memory than all other hosts together have
     FRAGMENTED = "fragmented"  # there is enough in total; no placement was found
     HOME = "home"  # the host cannot take back the VMs that belong there
 
 
 @dataclass(frozen=True)
 class Room:
-    """Memory (bytes) that a possible target had free before anything moved there."""
+    """Memory (bytes) that a possible target has free."""
 
     host: HostUuid
     name: str
@@ -85,11 +192,21 @@ class Room:
 
 
 @dataclass(frozen=True)
+class ToStop:
+    """VMs with which stopped there is a plan. ``smallest`` says that no fewer can do."""
+
+    vms: tuple[tuple[VmUuid, str], ...]
+    bytes: int
+    smallest: bool
+
+
+@dataclass(frozen=True)
 class NoRoom:
     """Why there is no plan: when `host` has its turn, `vms` cannot be placed.
 
     ``needed`` is the memory of `vms` together, in bytes. ``rooms`` are the targets in service: the other
-    hosts, or for Shortage.HOME the host itself. ``reason`` and ``remedy`` are parts of a sentence.
+    hosts, or for Shortage.HOME the host itself. ``proved`` is False where only a search failed.
+    ``reason`` and ``remedy`` are parts of a sentence.
     """
 
     host: HostUuid
@@ -100,6 +217,12 @@ class NoRoom:
     rooms: tuple[Room, ...]
     reason: str
     remedy: str
+    stop: ToStop | None = None
+
+    @property
+    def proved(self) -> bool:
+        """Whether it is certain that there is no plan."""
+        return self.shortage in (Shortage.NO_HOST, Shortage.TOO_LARGE, Shortage.TOTAL)
 
     @property
     def largest_free(self) -> int:

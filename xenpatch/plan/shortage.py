@@ -1,175 +1,193 @@
-"""Why VMs cannot be placed, found out and put into words."""
+"""Why there is no plan, found out and put into words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from xenpatch.plan.model import NoRoom, Room, Shortage
-from xenpatch.plan.placement import ATTEMPTS
+from xenpatch.plan.attempt import Stuck
+from xenpatch.plan.impossible import Obstacles, obstacles, turns
+from xenpatch.plan.model import NoRoom, Room, Shortage, ToStop
+from xenpatch.plan.problem import Problem
+from xenpatch.plan.search import SHUFFLES
 from xenpatch.units import size
 from xenpatch.xapi.inventory import Host, Vm
-from xenpatch.xapi.types import HostUuid, VmUuid
 
 _NAMED: Final = 5
 
-MayGo = Mapping[VmUuid, Sequence[HostUuid]]
 
-
-def of_drain(
-    host: Host, leaving: Sequence[Vm], left: Sequence[Vm], may_go: MayGo, rooms: Sequence[Room]
-) -> NoRoom:
-    """Why not all VMs that are to leave the host have a place; `left` are those that found none."""
-    free = {room.host: room.free for room in rooms}
-    nowhere = [vm for vm in left if not may_go[vm.uuid]]
-    too_large = [
-        vm for vm in left if vm.memory > max((free[target] for target in may_go[vm.uuid]), default=0)
-    ]
-    if not rooms:
-        return _alone(host, leaving)
-    if nowhere:
-        return _no_host(host, nowhere, rooms)
-    if too_large:
-        return _too_large(host, too_large, may_go, rooms)
-    if _memory(leaving) > sum(free.values()):
-        return _total(host, leaving, rooms)
-    everywhere = all(len(may_go[vm.uuid]) == len(rooms) for vm in leaving)
-    return _fragmented(host, leaving, left, rooms, "" if everywhere else " (and not for every VM)")
-
-
-def of_return(host: Host, returning: Sequence[Vm], blind: Sequence[Vm], free: int) -> NoRoom:
-    """Why a host cannot take back its VMs: it is `blind` to what some need, or has too little free."""
-    rooms = (Room(host.uuid, host.name, free),)
-    if blind:
-        return _answer(
-            host,
-            Shortage.HOME,
-            blind,
-            rooms,
-            f"{host.name} does not see the storage or networks of {_names(blind)}, whose home it is",
-            f"attach the storage there, or stop or suspend {_them(blind)}",
-        )
-    needed = _memory(returning)
-    return _answer(
-        host,
-        Shortage.HOME,
-        returning,
-        rooms,
-        f"{host.name} cannot take back {_names(returning)}, whose home it is: {size(needed)} needed, "
-        f"{size(free)} free there",
-        f"stop or suspend VMs of at least {size(needed - free)}",
-    )
+def explain(problem: Problem, stuck: Stuck, stop: ToStop | None) -> NoRoom:
+    """What is certain comes first: VMs without any place, too little memory in all; then a failed search."""
+    found = obstacles(problem)
+    if found.nowhere:
+        return _Words(problem, stop).nowhere(found)
+    if found.too_large:
+        return _Words(problem, stop).too_large(found)
+    if found.short_host is not None:
+        return _Words(problem, stop).total(found.short_host)
+    if stuck.unprotected:
+        return _Words(problem, stop).unprotected(stuck)
+    if stuck.returning:
+        return _Words(problem, stop).returning(stuck)
+    return _Words(problem, stop).fragmented(stuck)
 
 
 def no_room_now(vm: Vm, target: Host, free: int) -> str:
     """What `check_move` says of a target that has filled up."""
-    return f"{target.name} has {size(free)} free now, {vm.name} needs {size(vm.memory)}"
+    return f"{target.name} has {size(max(free, 0))} free now, {vm.name} needs {size(vm.memory)}"
 
 
-def _alone(host: Host, leaving: Sequence[Vm]) -> NoRoom:
-    return _answer(
-        host,
-        Shortage.NO_HOST,
-        leaving,
-        (),
-        f"with {host.name} down, no other host is in service to take {_names(leaving)}",
-        f"bring another host into service, or stop or suspend {_them(leaving)}",
-    )
+class _Words:
+    def __init__(self, problem: Problem, stop: ToStop | None) -> None:
+        self.problem = problem
+        self.stop = stop
 
+    def nowhere(self, found: Obstacles) -> NoRoom:
+        host, vms = self._first(found.nowhere)
+        rooms = self._rooms(host)
+        if not rooms:
+            reason = f"no other host is in service to take {self._names(vms)}"
+            remedy = f"bring another host into service, or {self._stop(vms)}"
+        else:
+            reason = f"no other host in service sees the storage and networks of {self._names(vms)}"
+            remedy = f"{self._stop(vms)}, or use storage and networks that other hosts have too"
+        return self._answer(host, Shortage.NO_HOST, vms, rooms, reason, remedy)
 
-def _no_host(host: Host, vms: Sequence[Vm], rooms: Sequence[Room]) -> NoRoom:
-    return _answer(
-        host,
-        Shortage.NO_HOST,
-        vms,
-        rooms,
-        f"with {host.name} down, no other host in service sees the storage and networks of {_names(vms)}",
-        f"stop or suspend {_them(vms)}, or use storage and networks that other hosts have too",
-    )
+    def too_large(self, found: Obstacles) -> NoRoom:
+        host, vms = self._first(found.too_large)
+        largest = vms[0]
+        rooms = [room for room in self._rooms(host) if self._can(largest, room)]
+        also = f" (nor does {self._names(vms[1:])})" if vms[1:] else ""
+        holds = max(self.problem.room[n] for n, h in enumerate(self.problem.hosts) if self._is(h, rooms))
+        reason = (
+            f"{self._named(largest)} fits on no other host, not even on an empty one{also}: "
+            f"the largest can give VMs {size(holds)}"
+        )
+        return self._answer(host, Shortage.TOO_LARGE, vms, rooms, reason, self._stop(vms))
 
+    def total(self, host: int) -> NoRoom:
+        leaving = [vm for vm, at in enumerate(self.problem.at) if at == host]
+        rooms = self._rooms(host)
+        needed, free = self._memory(leaving), sum(room.free for room in rooms)
+        reason = (
+            f"its VMs, {self._names(leaving)}, need {size(needed)}, and the other hosts have {size(free)} free "
+            f"in all: {_frees(rooms)}"
+        )
+        remedy = f"{self._stop()}at least {size(needed - free)} must become free"
+        return self._answer(host, Shortage.TOTAL, leaving, rooms, reason, remedy)
 
-def _too_large(host: Host, vms: Sequence[Vm], may_go: MayGo, rooms: Sequence[Room]) -> NoRoom:
-    first, *others = vms
-    usable = [room for room in rooms if room.host in may_go[first.uuid]]
-    widest = max(usable, key=lambda room: room.free)
-    also = f" (nor does {_names(others)})" if others else ""
-    return _answer(
-        host,
-        Shortage.TOO_LARGE,
-        vms,
-        rooms,
-        f"with {host.name} down, {_named(first)} fits on no other host{also}: {_frees(usable)}",
-        f"stop or suspend {first.name}, or free {size(first.memory - widest.free)} more on {widest.name}",
-    )
+    def fragmented(self, stuck: Stuck) -> NoRoom:
+        rooms = self._rooms(stuck.host, stuck.free)
+        reason = (
+            f"{self._names(stuck.left)} found no place: {size(sum(room.free for room in rooms))} are free in "
+            f"all, in pieces: {_frees(rooms)}; {SHUFFLES} attempts to make room failed"
+        )
+        remedy = f"{self._stop()}or move other VMs so that more is free in one piece"
+        return self._answer(stuck.host, Shortage.FRAGMENTED, stuck.left, rooms, reason, remedy)
 
+    def returning(self, stuck: Stuck) -> NoRoom:
+        host = self.problem.hosts[stuck.host]
+        room = Room(host.uuid, host.name, max(stuck.free[stuck.host], 0))
+        blind = [vm for vm in stuck.left if not self.problem.allows(vm, stuck.host)]
+        if blind:
+            reason = (
+                f"{host.name} does not see the storage or networks of {self._names(blind)}, whose home it is"
+            )
+            remedy = f"attach the storage there, or {self._stop(blind)}"
+            return self._answer(stuck.host, Shortage.HOME, blind, [room], reason, remedy, down=False)
+        reason = (
+            f"{host.name} cannot take back {self._names(stuck.left)}, whose home it is: "
+            f"{size(self._memory(stuck.left))} needed, {size(room.free)} free there"
+        )
+        remedy = f"{self._stop()}or let VMs stay where they go (--placement free)"
+        return self._answer(stuck.host, Shortage.HOME, stuck.left, [room], reason, remedy, down=False)
 
-def _total(host: Host, leaving: Sequence[Vm], rooms: Sequence[Room]) -> NoRoom:
-    needed, free = _memory(leaving), sum(room.free for room in rooms)
-    return _answer(
-        host,
-        Shortage.TOTAL,
-        leaving,
-        rooms,
-        f"with {host.name} down, its {len(leaving)} VMs need {size(needed)}, and the other hosts have "
-        f"{size(free)} free in all: {_frees(rooms)}",
-        f"stop or suspend VMs of at least {size(needed - free)}",
-    )
+    def unprotected(self, stuck: Stuck) -> NoRoom:
+        rooms = self._rooms(stuck.host, stuck.free)
+        vms = [
+            vm for vm, at in enumerate(self.problem.at) if at == stuck.host and self.problem.vms[vm].protected
+        ]
+        reason = (
+            "a further failure could not be survived: the VMs that high availability protects would not all "
+            "find room again"
+        )
+        remedy = "turn high availability off for the time of the run"
+        return self._answer(stuck.host, Shortage.FRAGMENTED, vms, rooms, reason, remedy)
 
+    def _answer(
+        self,
+        host: int,
+        shortage: Shortage,
+        vms: Sequence[int],
+        rooms: Sequence[Room],
+        reason: str,
+        remedy: str,
+        *,
+        down: bool = True,
+    ) -> NoRoom:
+        name = self.problem.hosts[host].name
+        return NoRoom(
+            host=self.problem.hosts[host].uuid,
+            host_name=name,
+            shortage=shortage,
+            vms=tuple((self.problem.vms[vm].uuid, self.problem.vms[vm].name) for vm in vms),
+            needed=self._memory(vms),
+            rooms=tuple(rooms),
+            reason=f"with {name} down, {reason}" if down else reason,
+            remedy=remedy,
+            stop=self.stop,
+        )
 
-def _fragmented(
-    host: Host, leaving: Sequence[Vm], left: Sequence[Vm], rooms: Sequence[Room], restricted: str
-) -> NoRoom:
-    return _answer(
-        host,
-        Shortage.FRAGMENTED,
-        left,
-        rooms,
-        f"with {host.name} down, its {len(leaving)} VMs need {size(_memory(leaving))}, which is free in "
-        f"pieces only{restricted}: {_frees(rooms)}; of {ATTEMPTS} ways to place them the best left over "
-        f"{_names(left)}",
-        f"stop or suspend {_names(left)}, or move other VMs so that more is free in one piece",
-    )
+    def _first(self, vms: Sequence[int]) -> tuple[int, list[int]]:
+        """The first host in the order of the run that has some of the VMs, and these."""
+        at = self.problem.at
+        host = next(host for host in self.problem.order if any(at[vm] == host for vm in vms))
+        return host, [vm for vm in vms if at[vm] == host]
 
+    def _rooms(self, host: int, free: dict[int, int] | None = None) -> list[Room]:
+        """The hosts in service when it is the host's turn, and what they had free before it, or as given."""
+        others = next(others for turn, others in turns(self.problem) if turn == host)
+        hosts, room = self.problem.hosts, self.problem.room
+        frees = free or {other: room[other] - self.problem.load(other) for other in others}
+        return [Room(hosts[n].uuid, hosts[n].name, max(left, 0)) for n, left in sorted(frees.items())]
 
-def _answer(
-    host: Host, shortage: Shortage, vms: Sequence[Vm], rooms: Sequence[Room], reason: str, remedy: str
-) -> NoRoom:
-    return NoRoom(
-        host=host.uuid,
-        host_name=host.name,
-        shortage=shortage,
-        vms=tuple((vm.uuid, vm.name) for vm in vms),
-        needed=_memory(vms),
-        rooms=tuple(rooms),
-        reason=reason,
-        remedy=remedy,
-    )
+    def _stop(self, vms: Sequence[int] | None = None) -> str:
+        """What to stop: these VMs, or the set that was found, as the beginning of a list of remedies."""
+        if vms is not None:
+            return f"stop or suspend {self._names(vms)} for the time of the run"
+        if self.stop is None:
+            return ""
+        names = _listed([name for _, name in self.stop.vms], "more")
+        how = "no smaller set can do" if self.stop.smallest else "the smallest set found"
+        return f"stop or suspend {names} ({size(self.stop.bytes)}; {how}); "
 
+    def _can(self, vm: int, room: Room) -> bool:
+        number = next(n for n, host in enumerate(self.problem.hosts) if host.uuid == room.host)
+        return self.problem.allows(vm, number)
 
-def _memory(vms: Sequence[Vm]) -> int:
-    return sum(vm.memory for vm in vms)
+    def _is(self, host: Host, rooms: Sequence[Room]) -> bool:
+        return any(room.host == host.uuid for room in rooms)
 
+    def _memory(self, vms: Iterable[int]) -> int:
+        return sum(self.problem.size[vm] for vm in vms)
 
-def _named(vm: Vm) -> str:
-    return f"{vm.name} ({size(vm.memory)})"
+    def _named(self, vm: int) -> str:
+        return f"{self.problem.vms[vm].name} ({size(self.problem.size[vm])})"
 
-
-def _names(vms: Sequence[Vm]) -> str:
-    return _listed([_named(vm) for vm in vms], "more")
+    def _names(self, vms: Sequence[int]) -> str:
+        return _listed([self._named(vm) for vm in vms], "more")
 
 
 def _frees(rooms: Sequence[Room]) -> str:
     """The rooms in words, the largest first."""
     by_size = sorted(rooms, key=lambda room: -room.free)
+    if not by_size:
+        return "none"
     first, *others = by_size
     return _listed(
         [f"{first.name} has {size(first.free)} free", *(f"{room.name} {size(room.free)}" for room in others)],
         "hosts with no more",
     )
-
-
-def _them(vms: Sequence[Vm]) -> str:
-    return "it" if len(vms) == 1 else "these VMs"
 
 
 def _listed(parts: Sequence[str], rest: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xenpatch.hotfix.manifest import Manifest
-from xenpatch.plan.model import HostPlan, NoRoom, Plan
+from xenpatch.plan.model import NoRoom, Plan, Policy, Turn
 from xenpatch.plan.planner import plan_run
 from xenpatch.record import BEFORE, RunId, homes, owner
 from xenpatch.xapi.inventory import Host, Inventory, PowerState
@@ -56,7 +56,7 @@ class Picture:
     @property
     def done(self) -> bool:
         """Whether nothing is left to do: no host, no VM away from home, no run to finish."""
-        planned = isinstance(self.plan, NoRoom) or bool(self.plan.hosts)
+        planned = isinstance(self.plan, NoRoom) or bool(self.plan.turns)
         return not (self.todo or planned or owner(self.pool.other_config))
 
     @property
@@ -91,7 +91,9 @@ def read_obstacles(session: Session, pool: Inventory, hosts: tuple[HostUuid, ...
     return found
 
 
-def make_plan(pool: Inventory, manifest: Manifest, obstacles: Mapping[VmUuid, Obstacle]) -> Plan | NoRoom:
+def make_plan(
+    pool: Inventory, manifest: Manifest, obstacles: Mapping[VmUuid, Obstacle], policy: Policy
+) -> Plan | NoRoom:
     """The plan for the hosts to do, without the VMs that cannot move for another reason than room.
 
     Hosts that were rebooted already and only wait for their verification get a turn without a reboot.
@@ -100,12 +102,12 @@ def make_plan(pool: Inventory, manifest: Manifest, obstacles: Mapping[VmUuid, Ob
     paused = {vm.uuid for vm in pool.vms if vm.power_state is PowerState.PAUSED}
     todo = hosts_to_do(pool, manifest)
     reboots = [uuid for uuid in todo if pool.host(uuid).needs_reboot(manifest.uuid)]
-    plan = plan_run(pool, reboots, homes(pool), ignore=unmovable | paused)
+    plan = plan_run(pool, reboots, homes(pool), policy, ignore=unmovable | paused)
     if isinstance(plan, NoRoom):
         return plan
     waiting = [uuid for uuid in todo if uuid not in reboots and plan.host(uuid) is None]
-    verified = tuple(HostPlan(uuid, pool.host(uuid).name, (), (), reboots=False) for uuid in waiting)
-    return Plan(verified + plan.hosts)
+    verified = tuple(Turn(uuid, pool.host(uuid).name, wave=0, reboots=False) for uuid in waiting)
+    return replace(plan, turns=verified + plan.turns)
 
 
 ROOM_CODES = frozenset({"HOST_NOT_ENOUGH_FREE_MEMORY"})

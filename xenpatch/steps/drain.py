@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from typing import Any
+
 from xenpatch.errors import DrainFailed, ReplyLost, TaskLost, XapiFailure
+from xenpatch.plan import history
+from xenpatch.plan.history import MoveRecord
 from xenpatch.plan.model import Move
-from xenpatch.plan.planner import check_move
 from xenpatch.progress import MoveAdvanced, MoveDone, MoveStarted, publish
 from xenpatch.record import DISABLED, RunId, add_once, assert_ours, homes, write_homes
 from xenpatch.steps.health import await_healthy
 from xenpatch.steps.passing import is_passing
+from xenpatch.steps.sounding import surprise
 from xenpatch.waiting import NotYet, wait_for
 from xenpatch.xapi import tasks
 from xenpatch.xapi.inventory import PowerState
 from xenpatch.xapi.objects import host_ref, vm_ref
 from xenpatch.xapi.session import Session
-from xenpatch.xapi.survey import read_inventory
-from xenpatch.xapi.types import HostUuid
+from xenpatch.xapi.survey import moment, read_inventory
+from xenpatch.xapi.types import HostRef, HostUuid, PoolUuid, VmRef
 
 MIGRATED = "MAINTENANCE_MODE_EVACUATED_VMS_MIGRATED"
 MOVE_LIMIT = 3600.0
 
 
-def disable(session: Session, run: RunId, host: HostUuid) -> None:
+def disable(session: Session, run: RunId, host: HostUuid, beside: Collection[HostUuid] = ()) -> None:
     """Have the host accept no more VMs, and its own VMs listed where XenCenter looks for them.
 
     Safe to call again: ``host.disable`` is idempotent, and the list of a host that is disabled already
     (ours, from before) is kept; that of an enabled one is a leftover of somebody's earlier maintenance.
-    Raises PoolUnhealthy when another host is out of service.
+    Raises PoolUnhealthy when another host is out of service, those `beside` it aside.
     """
     assert_ours(session, run)
-    here = await_healthy(session, but=host).host(host)
-    if here.enabled:
-        session.call("host.remove_from_other_config", here.ref, MIGRATED)
-        add_once(session, "host", here.ref, DISABLED, "true")
-        session.call("host.disable", here.ref)
+    await_healthy(session, but={host, *beside})
+    ref = host_ref(session, host)
+    if session.read("host.get_enabled", ref):
+        session.call("host.remove_from_other_config", ref, MIGRATED)
+        add_once(session, "host", ref, DISABLED, "true")
+        session.call("host.disable", ref)
     pool = read_inventory(session)
     write_homes(session, pool, host)
     vms = (vm for vm, home in homes(pool).items() if home == host)
     add_once(session, "host", host_ref(session, host), MIGRATED, ",".join(sorted(vms)))
-    if pool.host(host).enabled:
+    here = pool.host(host)
+    if here.enabled:
         raise DrainFailed(f"{here.name} is still enabled after host.disable; no VM of it was moved")
 
 
@@ -50,17 +57,18 @@ def move_vm(session: Session, run: RunId, move: Move) -> str:
     the pool has changed so that the move is not sound any more.
     """
     assert_ours(session, run)
-    if _is_moving(session, move):
+    vm, record = _vm(session, move)
+    if _migrates(record):
         _await_end(session, move)
-    pool = read_inventory(session)
-    vm = pool.vm(move.vm)
-    if vm is not None and vm.power_state is PowerState.RUNNING and vm.resident_on == move.dst:
+        vm, record = _vm(session, move)
+    dst = host_ref(session, move.dst)
+    if record["power_state"] == PowerState.RUNNING and record["resident_on"] == dst:
         return f"{move.vm_name} runs on {move.dst_name} already"
-    if (surprise := check_move(pool, move)) is not None:
-        raise DrainFailed(f"{move.vm_name} was not moved: {surprise}")
+    if (reason := surprise(session, move, record, vm, dst)) is not None:
+        raise DrainFailed(f"{move.vm_name} was not moved: {reason}")
     publish(MoveStarted(move))
     try:
-        _migrate(session, move)
+        _migrate(session, move, vm, dst)
     except Exception as failed:
         publish(MoveDone(move, error=str(failed)))
         if isinstance(failed, XapiFailure) and not is_passing(failed):
@@ -72,8 +80,7 @@ def move_vm(session: Session, run: RunId, move: Move) -> str:
     return f"{move.vm_name} runs on {move.dst_name}"
 
 
-def _migrate(session: Session, move: Move) -> None:
-    vm, dst = vm_ref(session, move.vm), host_ref(session, move.dst)
+def _migrate(session: Session, move: Move, vm: VmRef, dst: HostRef) -> None:
     try:
         tasks.run(
             session,
@@ -84,14 +91,33 @@ def _migrate(session: Session, move: Move) -> None:
             what=f"{move.vm_name} to move from {move.src_name} to {move.dst_name}",
             limit=MOVE_LIMIT,
             on_progress=lambda fraction: publish(MoveAdvanced(move, fraction)),
+            on_end=lambda task: _remember(session, move, task),
         )
     except (ReplyLost, TaskLost):
         _await_end(session, move)
-    record = session.read("VM.get_record", vm_ref(session, move.vm))
-    if record["resident_on"] != host_ref(session, move.dst):
+    now_on = session.read("VM.get_resident_on", vm_ref(session, move.vm))
+    if now_on != host_ref(session, move.dst):
         raise XapiFailure(
             "VM.pool_migrate", "VM_MIGRATE_FAILED", [move.vm_name, move.src_name, move.dst_name]
         )
+
+
+def _vm(session: Session, move: Move) -> tuple[VmRef, dict[str, Any]]:
+    try:
+        vm = vm_ref(session, move.vm)
+        return vm, session.read("VM.get_record", vm)
+    except XapiFailure as gone:
+        if gone.code != "UUID_INVALID":
+            raise
+        raise DrainFailed(f"{move.vm_name} was not moved: it is gone") from None
+
+
+def _remember(session: Session, move: Move, task: dict[str, Any]) -> None:
+    """Keep how long a move took, by the pool's own clock, for the estimates of later runs."""
+    seconds = (moment(task["finished"]) - moment(task["created"])).total_seconds()
+    pool = PoolUuid(next(iter(session.read("pool.get_all_records").values()))["uuid"])
+    well = task["status"] == "success"
+    history.append(pool, MoveRecord(move.vm, move.memory, move.src, move.dst, 1, seconds, well))
 
 
 def _await_end(session: Session, move: Move) -> None:
@@ -110,4 +136,8 @@ def _is_moving(session: Session, move: Move) -> bool:
         if gone.code == "UUID_INVALID":
             return False
         raise
+    return _migrates(record)
+
+
+def _migrates(record: Mapping[str, Any]) -> bool:
     return "pool_migrate" in record["current_operations"].values()

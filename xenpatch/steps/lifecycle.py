@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from xenpatch import record
 from xenpatch.errors import DrainFailed, VerificationFailed
 from xenpatch.hotfix.manifest import Manifest
-from xenpatch.plan.model import Move, NoRoom, Plan
+from xenpatch.options import PatchOptions
+from xenpatch.plan.model import Move, NoRoom, Placement, Plan
+from xenpatch.plan.problem import must_return
 from xenpatch.prechecks.picture import Picture, hosts_to_do, make_plan, read_obstacles
 from xenpatch.record import RunId, RunRecord
 from xenpatch.steps import maintenance
@@ -19,7 +21,7 @@ from xenpatch.xapi.survey import read_inventory
 from xenpatch.xapi.types import HostUuid
 
 
-def begin(session: Session, run: RunId, picture: Picture) -> Plan:
+def begin(session: Session, run: RunId, picture: Picture, options: PatchOptions) -> Plan:
     """Make the pool ours, write down on each host whose home it is, and plan from what is then.
 
     A run that continues a stopped one keeps what that one wrote, and puts hosts that it had disabled and that
@@ -32,38 +34,24 @@ def begin(session: Session, run: RunId, picture: Picture) -> Plan:
         ours = record.DISABLED in host.other_config and not host.enabled
         if ours and not host.needs_reboot(picture.manifest.uuid):
             maintenance.put_into_service(session, host.uuid)
-    return plan_rest(session, picture.manifest)
+    return plan_rest(session, picture.manifest, options)
 
 
-def plan_rest(session: Session, manifest: Manifest) -> Plan:
+def plan_rest(session: Session, manifest: Manifest, options: PatchOptions) -> Plan:
     """Plan what is left, from the pool as it is now; raise DrainFailed when that is impossible.
 
     A host that was rebooted but not verified yet has a turn without a reboot.
     """
     pool = read_inventory(session)
-    plan = make_plan(pool, manifest, read_obstacles(session, pool, hosts_to_do(pool, manifest)))
+    obstacles = read_obstacles(session, pool, hosts_to_do(pool, manifest))
+    plan = make_plan(pool, manifest, obstacles, options.policy(pool.release))
     if isinstance(plan, NoRoom):
         raise DrainFailed(plan.sentence("no further host was touched"))
     return plan
 
 
-def departure(session: Session, manifest: Manifest, host: HostUuid) -> tuple[Plan, tuple[Move, ...]]:
-    """The plan from now, and in it the moves that empty the host.
-
-    Raises DrainFailed when a VM there cannot move: it was paused, say, or got a disk of its host's own.
-    """
-    plan = plan_rest(session, manifest)
-    pool = read_inventory(session)
-    turn = plan.host(host)
-    moves = turn.out if turn else ()
-    stuck = [vm.name for vm in pool.residents(host) if vm.uuid not in {move.vm for move in moves}]
-    if stuck:
-        raise DrainFailed(f"{', '.join(stuck)} cannot leave {pool.host(host).name} any more")
-    return plan, moves
-
-
-def end(session: Session, run: RunId, manifest: Manifest) -> Inventory:
-    """Prove that the hotfix is fully applied and every VM at home, then remove every trace of the run.
+def end(session: Session, run: RunId, manifest: Manifest, placement: Placement) -> Inventory:
+    """Prove that the hotfix is fully applied and every VM where it should be, then remove every trace.
 
     Safe to call again. Raises VerificationFailed, with the record kept, when the pool shows otherwise.
     """
@@ -74,7 +62,7 @@ def end(session: Session, run: RunId, manifest: Manifest) -> Inventory:
         for host in map(pool.host, hosts_to_do(pool, manifest))
     ]
     wrong += [f"{host.name} is not in service" for host in pool.hosts if not (host.enabled and host.live)]
-    wrong += [f"{vm.name} is not at home on {home.name}" for vm, home in away(pool)]
+    wrong += [f"{vm.name} is not at home on {home.name}" for vm, home in away(pool, placement)]
     if wrong:
         raise VerificationFailed(f"{pool.name} is not as it should be at the end: {'; '.join(wrong)}")
     for host in pool.hosts:
@@ -83,25 +71,34 @@ def end(session: Session, run: RunId, manifest: Manifest) -> Inventory:
     return read_inventory(session)
 
 
-def away(pool: Inventory) -> list[tuple[Vm, Host]]:
-    """VMs that run, but not on the host that a run wrote down as their home, each with that host."""
+def away(pool: Inventory, placement: Placement = Placement.HOME) -> list[tuple[Vm, Host]]:
+    """VMs that run, but not on the host that a run wrote down as their home, each with that host.
+
+    Those that may stay where they are by the placement do not count.
+    """
     homes = record.homes(pool)
     return [
         (vm, pool.host(homes[vm.uuid]))
         for vm in pool.vms
-        if vm.resident_on is not None and homes.get(vm.uuid, vm.resident_on) != vm.resident_on
+        if vm.resident_on is not None
+        and homes.get(vm.uuid, vm.resident_on) != vm.resident_on
+        and must_return(vm, placement)
     ]
 
 
-def homecoming(pool: Inventory, host: HostUuid) -> tuple[Move, ...]:
-    """The moves that bring the VMs home that belong on the host, the largest first."""
+def turn_back(pool: Inventory, host: HostUuid, manifest: Manifest) -> tuple[Move, ...]:
+    """The moves that bring VMs back to a host that was not rebooted after all, the largest first.
+
+    Those on hosts that are updated already stay there: no VM goes back to an older level.
+    """
     free = pool.host(host).memory_capacity - sum(vm.memory for vm in pool.residents(host))
     moves = []
     for vm, home in sorted(away(pool), key=lambda pair: (-pair[0].memory, pair[0].name)):
-        if home.uuid == host and vm.resident_on is not None:
-            free -= vm.memory
-            src = pool.host(vm.resident_on)
-            moves.append(Move(vm.uuid, vm.name, src.uuid, src.name, host, home.name, vm.memory, free))
+        src = pool.host(vm.resident_on) if vm.resident_on else None
+        if home.uuid != host or src is None or not src.needs_reboot(manifest.uuid):
+            continue
+        free -= vm.memory
+        moves.append(Move(vm.uuid, vm.name, src.uuid, src.name, host, home.name, vm.memory, free))
     return tuple(moves)
 
 

@@ -9,8 +9,8 @@ from xenpatch.record import OURS, RunId, add_once, assert_ours
 from xenpatch.steps.drain import MIGRATED
 from xenpatch.waiting import NotYet, wait_for
 from xenpatch.xapi.objects import host_ref
+from xenpatch.xapi.one_host import resident_names
 from xenpatch.xapi.session import Session
-from xenpatch.xapi.survey import read_inventory
 from xenpatch.xapi.types import HostUuid
 
 MODE = "MAINTENANCE_MODE"
@@ -31,17 +31,19 @@ def enter(session: Session, run: RunId, host: HostUuid) -> str:
 
 def prove_empty(session: Session, host: HostUuid) -> None:
     """Look at the pool; raise DrainFailed unless the host is disabled and no VM lives there."""
-    pool = read_inventory(session)
-    here = pool.host(host)
-    if here.enabled:
-        raise DrainFailed(f"{here.name} was enabled by somebody else; it was not rebooted")
-    if residents := pool.residents(host):
-        names = ", ".join(vm.name for vm in residents)
-        raise DrainFailed(f"{here.name} still holds {names}; it was not rebooted")
+    ref = host_ref(session, host)
+    here = session.read("host.get_record", ref)
+    if here["enabled"]:
+        raise DrainFailed(f"{here['name_label']} was enabled by somebody else; it was not rebooted")
+    if residents := resident_names(session, ref):
+        raise DrainFailed(f"{here['name_label']} still holds {', '.join(residents)}; it was not rebooted")
 
 
 def leave(session: Session, host: HostUuid) -> None:
-    """Remove what marks the host as out of service, after its VMs are back; safe to call again."""
+    """Remove what marks the host as out of service and whose home it is; safe to call again.
+
+    Not before its VMs are back: until then it tells a person, and XenCenter, which ones they are.
+    """
     ref = host_ref(session, host)
     present = session.read("host.get_other_config", ref)
     for key in present:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from xenpatch.errors import PrecheckRefused, RunInProgress
 from xenpatch.hotfix.intake import Hotfix
+from xenpatch.options import PatchOptions
 from xenpatch.prechecks import check
 from xenpatch.prechecks.finding import Finding, blocking
 from xenpatch.prechecks.picture import Picture, hosts_to_do, make_plan, read_obstacles
@@ -21,7 +22,9 @@ _COPIES = 3  # the file, its unpacked payload, and what it installs (xapi 6.5 as
 _PLUGIN_SINCE = (6, 2)
 
 
-def look(session: Session, run: RunId, hotfix: Hotfix, ssh: Dom0Access | None) -> Picture:
+def look(
+    session: Session, run: RunId, hotfix: Hotfix, ssh: Dom0Access | None, options: PatchOptions
+) -> Picture:
     """Read all that the prechecks look at, but for the hotfix's own precheck; changes nothing.
 
     Raises RunInProgress when another run holds the pool.
@@ -38,7 +41,7 @@ def look(session: Session, run: RunId, hotfix: Hotfix, ssh: Dom0Access | None) -
         manifest=manifest,
         run=run,
         todo=todo,
-        plan=make_plan(pool, manifest, obstacles),
+        plan=make_plan(pool, manifest, obstacles, options.policy(pool.release)),
         needed_space=_COPIES * hotfix.update_size,
         obstacles=obstacles,
         free_space=_free_space(session, pool, todo, ssh),

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from xenpatch.errors import PoolError, RebootFailed, ReplyLost, Unreachable, WaitTimeout, XapiFailure
 from xenpatch.hotfix.manifest import HotfixUuid
+from xenpatch.plan import history
+from xenpatch.plan.history import RebootRecord
 from xenpatch.record import RunId, add_once, assert_ours
 from xenpatch.steps.maintenance import prove_empty, put_into_service
 from xenpatch.steps.passing import is_passing
 from xenpatch.waiting import NotYet, grace, wait_for
-from xenpatch.xapi.inventory import Host, Inventory
+from xenpatch.xapi.inventory import Host
 from xenpatch.xapi.objects import host_ref
+from xenpatch.xapi.one_host import attached_srs, read_host
 from xenpatch.xapi.session import PASSING_CODES, Session
-from xenpatch.xapi.survey import epoch, moment, read_inventory
-from xenpatch.xapi.types import HostUuid, SessionRef, SrUuid
+from xenpatch.xapi.survey import epoch, moment
+from xenpatch.xapi.types import HostUuid, PoolUuid, SessionRef, SrUuid
 
 TOLD = "xenpatch-reboot"
 """Key in a host's other_config: the boot time (epoch seconds) in which it was told to reboot."""
@@ -47,8 +51,7 @@ def reboot(
     told to reboot before is waited for. Raises DrainFailed when it is not empty, RebootFailed when it does
     not come back within `limit` seconds.
     """
-    pool = read_inventory(session)
-    here, is_master = pool.host(host), pool.master == host
+    here, is_master = read_host(session, host), _is_master(session, host)
     if not here.reboot_pending(hotfix):
         _await_service(session, here, here.attached_srs)
         return Rebooted(here.boot_time, here.boot_time)
@@ -56,11 +59,19 @@ def reboot(
     if here.live and not _was_told(session, here, is_master=is_master):
         assert_ours(session, run)
         prove_empty(session, host)
-        down_at = _server_time(session, pool)
+        down_at = _server_time(session)
         _tell(session, here, is_master=is_master)
     after = _await_boot(session, here, limit)
     _await_service(session, here, here.attached_srs)
     return Rebooted(here.boot_time, after, down_at)
+
+
+def remember(session: Session, host: HostUuid, booted: Rebooted) -> None:
+    """Keep how long the host was away until it was verified, for the estimates of later runs."""
+    if booted.down_at is None:
+        return
+    uuid = PoolUuid(_pool(session)["uuid"])
+    history.append(uuid, RebootRecord(host, _server_time(session) - booted.down_at))
 
 
 def _tell(session: Session, here: Host, *, is_master: bool) -> None:
@@ -167,7 +178,7 @@ def _await_service(session: Session, here: Host, storage: frozenset[SrUuid]) -> 
 
 
 def _storage(session: Session, here: Host, storage: frozenset[SrUuid]) -> bool | NotYet:
-    missing = storage - read_inventory(session).host(here.uuid).attached_srs
+    missing = storage - attached_srs(session, host_ref(session, here.uuid))
     return NotYet(f"{len(missing)} of {len(storage)} SRs not attached") if missing else True
 
 
@@ -190,6 +201,15 @@ def _plug(session: Session, here: Host, storage: frozenset[SrUuid]) -> None:
                 session.call("PBD.plug", ref)
 
 
-def _server_time(session: Session, pool: Inventory) -> float:
+def _server_time(session: Session) -> float:
     """The master's clock as epoch seconds."""
-    return moment(session.read("host.get_servertime", pool.host(pool.master).ref)).timestamp()
+    return moment(session.read("host.get_servertime", _pool(session)["master"])).timestamp()
+
+
+def _is_master(session: Session, host: HostUuid) -> bool:
+    return bool(_pool(session)["master"] == host_ref(session, host))
+
+
+def _pool(session: Session) -> dict[str, Any]:
+    record: dict[str, Any] = next(iter(session.read("pool.get_all_records").values()))
+    return record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from xenpatch.errors import VerificationFailed
@@ -10,10 +11,10 @@ from xenpatch.hotfix.manifest import Manifest
 from xenpatch.record import BEFORE, add_once
 from xenpatch.ssh import Dom0Access
 from xenpatch.steps.health import await_healthy
-from xenpatch.xapi.inventory import Host, Inventory
+from xenpatch.xapi.inventory import Host
 from xenpatch.xapi.objects import host_ref
+from xenpatch.xapi.one_host import read_host
 from xenpatch.xapi.session import Session
-from xenpatch.xapi.survey import read_inventory
 from xenpatch.xapi.types import HostUuid, SrUuid
 
 
@@ -48,7 +49,7 @@ class Baseline:
 
 def note_before(session: Session, host: HostUuid, ssh: Dom0Access | None) -> Baseline:
     """Note on the host what it is like, unless that was done before a reboot that is still to be verified."""
-    here = read_inventory(session).host(host)
+    here = read_host(session, host)
     if (noted := Baseline.noted(here)) is not None:
         return noted
     boot_id = None
@@ -61,15 +62,22 @@ def note_before(session: Session, host: HostUuid, ssh: Dom0Access | None) -> Bas
 
 
 def verify(
-    session: Session, host: HostUuid, manifest: Manifest, before: Baseline, ssh: Dom0Access | None
+    session: Session,
+    host: HostUuid,
+    manifest: Manifest,
+    before: Baseline,
+    ssh: Dom0Access | None,
+    beside: Collection[HostUuid] = (),
 ) -> Verified:
     """Look at everything that patching means for a host; raise VerificationFailed with all that is wrong.
 
+    Every other host of the pool must be in service, too, but for those that are out of it `beside` this one.
+
     What was noted before the reboot is removed when all is well: until then the host counts as not done.
     """
-    pool = await_healthy(session)
-    here = pool.host(host)
-    wrong = [*_in_the_pool(pool, here, manifest, before.storage)]
+    await_healthy(session, but=set(beside) - {host})
+    here = read_host(session, host)
+    wrong = [*_in_the_pool(session, here, manifest, before.storage)]
     proved = [
         f"{manifest.name} applied",
         f"booted since ({here.boot_time:.0f})",
@@ -96,10 +104,9 @@ def verify(
     return _result(session, here, wrong, proved, unchecked)
 
 
-def _in_the_pool(pool: Inventory, here: Host, manifest: Manifest, storage: frozenset[SrUuid]) -> list[str]:
-    missing = ", ".join(
-        sorted(repr(pool.srs[sr].name) for sr in storage - here.attached_srs if sr in pool.srs)
-    )
+def _in_the_pool(session: Session, here: Host, manifest: Manifest, storage: frozenset[SrUuid]) -> list[str]:
+    lost = storage - here.attached_srs
+    missing = ", ".join(sorted(repr(name) for name in _sr_names(session, lost))) if lost else ""
     checks = (
         (not here.has(manifest.uuid), f"{manifest.name} is not applied"),
         (here.reboot_pending(manifest.uuid), f"it has not been rebooted since {manifest.name} was applied"),
@@ -108,6 +115,12 @@ def _in_the_pool(pool: Inventory, here: Host, manifest: Manifest, storage: froze
         (bool(missing), f"storage is not attached: {missing}"),
     )
     return [message for failed, message in checks if failed]
+
+
+def _sr_names(session: Session, srs: Collection[SrUuid]) -> list[str]:
+    """The names of those that are still known."""
+    records = session.read("SR.get_all_records").values()
+    return [record["name_label"] for record in records if record["uuid"] in srs]
 
 
 def _result(

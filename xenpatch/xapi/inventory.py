@@ -50,11 +50,28 @@ class Disk:
 
 
 @dataclass(frozen=True)
+class Cpu:
+    """What a VM has seen of the processors it booted on, or what a host offers: vendor and feature bits.
+
+    From VM.last_boot_CPU_flags and host.cpu_info; "" and 0 where there is nothing to compare.
+    """
+
+    vendor: str = ""
+    features: int = 0
+
+    def serves(self, needed: Cpu) -> bool:
+        """Whether a VM that booted on `needed` can go on here (xapi: VM_INCOMPATIBLE_WITH_THIS_HOST)."""
+        return needed.vendor in ("", self.vendor) and not needed.features & ~self.features
+
+
+@dataclass(frozen=True)
 class Vm:
     """A virtual machine; templates, snapshots and control domains are left out of the picture.
 
-    ``memory`` (bytes) is what a host needs to run it unsqueezed: dynamic maximum and overhead. ``pinned`` is
-    the XenAPI error that keeps it on its host whatever the other hosts are like.
+    ``memory`` (bytes) is what a host needs to run it unsqueezed: dynamic maximum and overhead;
+    ``memory_min`` the same with it ballooned down to its dynamic minimum. ``pinned`` is the XenAPI error that
+    keeps it on its host whatever the other hosts are like. ``affinity`` is its home server. ``apart`` names
+    groups of VMs of which no two should share a host. ``protected`` VMs are restarted by HA.
     """
 
     uuid: VmUuid
@@ -66,6 +83,16 @@ class Vm:
     disks: tuple[Disk, ...] = ()
     networks: frozenset[NetworkUuid] = frozenset()
     pinned: str | None = None
+    memory_min: int = 0
+    affinity: HostUuid | None = None
+    apart: frozenset[str] = frozenset()
+    protected: bool = False
+    cpu: Cpu = Cpu()
+
+    @property
+    def srs(self) -> frozenset[SrUuid]:
+        """The SRs that a host must have attached to run it."""
+        return frozenset(disk.sr for disk in self.disks)
 
 
 @dataclass(frozen=True)
@@ -107,6 +134,7 @@ class Host:
     pbds: tuple[Pbd, ...] = ()
     networks: frozenset[NetworkUuid] = frozenset()
     other_config: Mapping[str, str] = field(default_factory=dict)
+    cpu: Cpu = Cpu()
 
     @property
     def release(self) -> tuple[int, ...]:
@@ -166,6 +194,11 @@ class Inventory:
                 return host
         raise KeyError(uuid)
 
+    @property
+    def release(self) -> tuple[int, ...]:
+        """The master's product version in numbers."""
+        return self.host(self.master).release
+
     def vm(self, uuid: VmUuid) -> Vm | None:
         """The VM of that uuid, or None if it is gone."""
         return next((v for v in self.vms if v.uuid == uuid), None)
@@ -179,6 +212,5 @@ class Inventory:
         return tuple(v for v in self.vms if v.resident_on == host)
 
     def can_run(self, vm: Vm, host: Host) -> bool:
-        """Whether the host sees the VM's storage and networks; memory and being in service aside."""
-        needed = {disk.sr for disk in vm.disks}
-        return needed <= host.attached_srs and vm.networks <= host.networks
+        """Whether the host has the VM's storage, networks and processor; memory and service aside."""
+        return vm.srs <= host.attached_srs and vm.networks <= host.networks and host.cpu.serves(vm.cpu)

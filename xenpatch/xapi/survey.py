@@ -9,6 +9,7 @@ from typing import Any
 from xenpatch.hotfix.manifest import HotfixUuid
 from xenpatch.xapi.inventory import (
     AppliedPatch,
+    Cpu,
     Disk,
     Host,
     Inventory,
@@ -34,6 +35,9 @@ from xenpatch.xapi.types import (
 Record = Mapping[str, Any]
 Records = Mapping[str, Record]
 
+APART = "apart:"
+"""A VM's tag that begins so names a group of which no two should share a host: "apart:dns"."""
+
 _CLASSES = (
     "pool", "host", "host_metrics", "VM", "VBD", "VDI", "VIF", "network", "PIF", "SR", "PBD",
     "pool_patch", "host_patch",
@@ -49,10 +53,10 @@ def picture(tables: Mapping[str, Records]) -> Inventory:
     """The typed picture of the records given, by class name and reference."""
     pool_ref, pool = next(iter(tables["pool"].items()))
     hosts = sorted(
-        (_host(ref, record, tables) for ref, record in tables["host"].items()),
+        (host_of(ref, record, tables) for ref, record in tables["host"].items()),
         key=lambda host: (host.ref != pool["master"], host.name, host.uuid),
     )
-    vms = (_vm(ref, record, tables) for ref, record in tables["VM"].items() if _is_real(record))
+    vms = (_vm(ref, record, tables) for ref, record in tables["VM"].items() if is_real(record))
     return Inventory(
         uuid=PoolUuid(pool["uuid"]),
         ref=PoolRef(pool_ref),
@@ -69,16 +73,21 @@ def picture(tables: Mapping[str, Records]) -> Inventory:
     )
 
 
-def _is_real(vm: Record) -> bool:
+def is_real(vm: Record) -> bool:
+    """Whether it is a virtual machine, and no template, snapshot or control domain."""
     return not (vm["is_a_template"] or vm["is_a_snapshot"] or vm["is_control_domain"])
 
 
-def _host(ref: str, record: Record, tables: Mapping[str, Records]) -> Host:
+def is_alive(vm: Record) -> bool:
+    """Whether it is on a host, running or paused."""
+    return vm["power_state"] in ("Running", "Paused")
+
+
+def host_of(ref: str, record: Record, tables: Mapping[str, Records]) -> Host:
+    """The typed picture of one host; of its own VMs, PBDs and host_patches only."""
     metrics = tables["host_metrics"].get(record["metrics"])
     dom0 = [vm for vm in tables["VM"].values() if vm["is_control_domain"] and vm["resident_on"] == ref]
-    overhead = int(record["memory_overhead"]) + sum(
-        int(vm["memory_dynamic_min"]) + int(vm["memory_overhead"]) for vm in dom0
-    )
+    overhead = int(record["memory_overhead"]) + sum(needed_memory(vm, squeezed=True) for vm in dom0)
     config = record["other_config"]
     return Host(
         uuid=HostUuid(record["uuid"]),
@@ -98,6 +107,7 @@ def _host(ref: str, record: Record, tables: Mapping[str, Records]) -> Host:
         ),
         networks=_networks(ref, tables),
         other_config=config,
+        cpu=_cpu(record.get("cpu_info", {})),
     )
 
 
@@ -125,14 +135,14 @@ def _applied(host: str, tables: Mapping[str, Records]) -> dict[HotfixUuid, Appli
 
 def _vm(ref: str, record: Record, tables: Mapping[str, Records]) -> Vm:
     resident = tables["host"].get(record["resident_on"])
-    alive = record["power_state"] in ("Running", "Paused")
+    affinity = tables["host"].get(record["affinity"])
     return Vm(
         uuid=VmUuid(record["uuid"]),
         ref=VmRef(ref),
         name=record["name_label"],
         power_state=PowerState(record["power_state"]),
-        resident_on=HostUuid(resident["uuid"]) if alive and resident else None,
-        memory=int(record["memory_dynamic_max"]) + int(record["memory_overhead"]),
+        resident_on=HostUuid(resident["uuid"]) if resident and is_alive(record) else None,
+        memory=needed_memory(record),
         disks=tuple(_disks(ref, tables)),
         networks=frozenset(
             NetworkUuid(tables["network"][vif["network"]]["uuid"])
@@ -140,7 +150,32 @@ def _vm(ref: str, record: Record, tables: Mapping[str, Records]) -> Vm:
             if vif["VM"] == ref and vif["network"] in tables["network"]
         ),
         pinned=_pinned(record),
+        memory_min=needed_memory(record, squeezed=True),
+        affinity=HostUuid(affinity["uuid"]) if affinity else None,
+        apart=frozenset(tag for tag in record.get("tags", ()) if tag.startswith(APART)),
+        protected=_protected(record),
+        cpu=_cpu(record["last_boot_CPU_flags"]),
     )
+
+
+def needed_memory(vm: Record, *, squeezed: bool = False) -> int:
+    """Bytes that a host needs to run a VM: all it may have, or ballooned down as far as it allows."""
+    own = vm["memory_dynamic_min" if squeezed else "memory_dynamic_max"]
+    return int(own) + int(vm["memory_overhead"])
+
+
+def _protected(record: Record) -> bool:
+    """Whether HA restarts the VM: "restart" is promised, "best-effort" is not (ha_restart_priority)."""
+    return record["ha_restart_priority"] not in ("", "best-effort") and record.get("ha_always_run", True)
+
+
+def _cpu(flags: Mapping[str, str]) -> Cpu:
+    """Features are groups of hexadecimal digits: "0098e3fd-bfebfbff-00000001-20100800"."""
+    features = flags.get("features", "").replace("-", "")
+    try:
+        return Cpu(flags.get("vendor", ""), int(features or "0", 16))
+    except ValueError:
+        return Cpu(flags.get("vendor", ""))
 
 
 def _pinned(record: Record) -> str | None:

@@ -55,12 +55,17 @@ def _named(session: Session, method: str) -> list[TaskRef]:
 
 
 def run(
-    session: Session, method: str, *args: Any, what: str, limit: float, on_progress: Progress | None = None
+    session: Session,
+    method: str,
+    *args: Any,
+    what: str,
+    limit: float,
+    on_progress: Progress | None = None,
+    on_end: Callable[[Record], None] | None = None,
 ) -> str:
     """Start a message, wait for its end at most `limit` seconds, and return its result as text."""
-    return finish(
-        session, start(session, method, *args), method, what=what, limit=limit, on_progress=on_progress
-    )
+    task = start(session, method, *args)
+    return finish(session, task, method, what=what, limit=limit, on_progress=on_progress, on_end=on_end)
 
 
 def finish(
@@ -71,12 +76,14 @@ def finish(
     what: str,
     limit: float,
     on_progress: Progress | None = None,
+    on_end: Callable[[Record], None] | None = None,
 ) -> str:
     """Wait for the end of a task, whether it succeeds or fails, and destroy it.
 
     Returns its result: the text between ``<value>`` and ``</value>``, or the bare reference that uploads
-    leave. Raises XapiFailure with the task's error, TaskLost when the server forgot it (a restart of the
-    master), WaitTimeout after `limit` seconds; then the operation itself goes on, and its task stays.
+    leave. ``on_end`` gets the task's last record. Raises XapiFailure with the task's error, TaskLost when the
+    server forgot it (a restart of the master), WaitTimeout after `limit` seconds; then the operation itself
+    goes on, and its task stays.
     """
 
     def look() -> Record | NotYet:
@@ -97,6 +104,8 @@ def finish(
 
     ended = wait_for(what, look, limit, tell=on_progress is None)
     destroy(session, task)
+    if on_end is not None:
+        on_end(ended)
     return _result(ended, method)
 
 

@@ -1,0 +1,1 @@
+"""What the planner is worth, measured on made pools; a room for development, not installed."""

@@ -1,0 +1,183 @@
+"""One run on a simulated pool, ours or in the style of XenCenter, and what is to be told of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from benchmarks import journal, xencenter
+from benchmarks.journal import Figures
+from benchmarks.ours import POLICIES
+from benchmarks.results import XENCENTER
+from benchmarks.simulated import Served, simulated, true_seconds
+from xenpatch.hotfix.intake import verify
+from xenpatch.hotfix.manifest import load_manifest
+from xenpatch.options import PatchOptions
+from xenpatch.plan import history
+from xenpatch.plan.durations import Durations
+from xenpatch.plan.history import MoveRecord, Record
+from xenpatch.plan.model import AUTO_WIDTH
+from xenpatch.plan.outlook import Outlook, look_ahead
+from xenpatch.plan.schedule import timetable
+from xenpatch.xapi.inventory import Inventory
+from xenpatch.xapi.session import open_session
+from xenpatch.xapi.survey import read_inventory
+from xenpatch.xapi.types import HostUuid, PoolUuid, VmUuid
+
+if TYPE_CHECKING:
+    from blocks import XenServerPool
+
+SPEED: Final = 30.0
+"""How many times faster than the wall's the pools' clock is: each second of ours costs so many of theirs."""
+
+_POLL: Final = 5.0  # the longest pause between two looks, as on a real pool
+_GRACE: Final = 20.0
+_PATIENCE: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to make: on how many hosts, by whom, and what is known of such pools."""
+
+    hosts: int
+    name: str
+    folder: Path
+    known: tuple[Record, ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that was made.
+
+    ``forecast`` is what was expected before it, ``ideal`` the timetable of its plan with the pool's true
+    durations, ``processor`` what our process spent on it: all in seconds, and None for XenCenter style.
+    """
+
+    hosts: int
+    name: str
+    figures: Figures
+    forecast: float | None = None
+    ideal: float | None = None
+    processor: float | None = None
+    learnt: tuple[Record, ...] = ()
+
+
+def made(job: Job) -> Run:
+    """Make one run on a pool of its own."""
+    folder = job.folder / f"{job.hosts} {job.name}"
+    folder.mkdir(parents=True)
+    own = job.name == XENCENTER
+    with (
+        _environment(folder, xencenter.POLL if own else _POLL),
+        simulated(job.hosts, SPEED, folder / "journal") as pool,
+    ):
+        return _theirs(job, pool) if own else _ours(job, pool, folder)
+
+
+def _theirs(job: Job, pool: Served) -> Run:
+    with open_session(pool.endpoint, patience=_PATIENCE) as session:
+        before = read_inventory(session)
+        mark = len(journal.lines(pool.journal))
+        xencenter.XenCenter(session, pool.speed).patch(verify(pool.hotfix, load_manifest(pool.manifest)))
+    return Run(job.hosts, job.name, _figures(pool, mark, before))
+
+
+def _ours(job: Job, pool: Served, folder: Path) -> Run:
+    with open_session(pool.endpoint, patience=_PATIENCE) as session:
+        before = read_inventory(session)
+    _teach(before.uuid, job.known)
+    options = _options(job.name, folder)
+    expected = _expected(before, options)
+    assert expected.forecast is not None
+    mark = len(journal.lines(pool.journal))
+    processor = _patched(pool, options)
+    return Run(
+        job.hosts,
+        job.name,
+        _figures(pool, mark, before),
+        forecast=expected.forecast.total.p50,
+        ideal=_ideal(expected),
+        processor=processor,
+        learnt=history.read(before.uuid)[len(job.known) :],
+    )
+
+
+def _patched(pool: Served, options: PatchOptions) -> float:
+    """Run the flow; return the processor seconds of this process."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # noqa: PLC0415
+
+    from flows.patch_pool import patch_pool  # noqa: PLC0415 - takes a second, and reads the environment
+
+    # Without a heartbeat: each flow's end would wait up to a second for it, which no real pool would notice.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        begun = time.process_time()
+        patch_pool(_block(pool), pool.hotfix, pool.manifest, options=options)
+        return time.process_time() - begun
+
+
+def _block(pool: Served) -> XenServerPool:
+    from pydantic import SecretStr  # noqa: PLC0415 - beside the next one
+
+    from blocks import XenServerPool  # noqa: PLC0415 - imports Prefect
+
+    where = pool.endpoint
+    return XenServerPool(addresses=list(where.urls), user=where.user, password=SecretStr(where.password))
+
+
+def _options(name: str, folder: Path) -> PatchOptions:
+    policy = POLICIES[name]
+    return PatchOptions(
+        placement=policy.placement,
+        width="auto" if policy.width == AUTO_WIDTH else policy.width,
+        backup_folder=folder / "backups",
+    )
+
+
+def _expected(pool: Inventory, options: PatchOptions) -> Outlook:
+    """What `xenpatch plan` says of it."""
+    known = Durations.learn(history.read(pool.uuid))
+    hosts = [host.uuid for host in pool.hosts]
+    return look_ahead(pool, hosts, options.policy(pool.release), durations=known)
+
+
+def _ideal(expected: Outlook) -> float:
+    plan = expected.found
+    return timetable(plan, true_seconds, plan.policy.moves_per_host).total  # type: ignore[union-attr,arg-type]
+
+
+def _teach(pool: PoolUuid, known: tuple[Record, ...]) -> None:
+    """Let the pool have the history of another one: of its own VMs and hosts nothing is known."""
+    for record in known:
+        history.append(pool, _elsewhere(record))
+
+
+def _elsewhere(record: Record) -> Record:
+    if isinstance(record, MoveRecord):
+        return replace(record, vm=VmUuid(f"twin-{record.vm}"))
+    return replace(record, host=HostUuid(f"twin-{record.host}"))
+
+
+def _figures(pool: Served, mark: int, before: Inventory) -> Figures:
+    memory = {vm.uuid: vm.memory for vm in before.vms}
+    return journal.figures(journal.lines(pool.journal)[mark:], memory)
+
+
+@contextmanager
+def _environment(folder: Path, poll: float) -> Iterator[None]:
+    """Waits as on a real pool, seen by the pool's clock, and a history of the run's own."""
+    kept = dict(os.environ)
+    os.environ |= {
+        "XENPATCH_POLL_SECONDS": str(poll / SPEED),
+        "XENPATCH_GRACE_SECONDS": str(_GRACE / SPEED),
+        "XDG_STATE_HOME": str(folder / "state"),
+    }
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ |= kept

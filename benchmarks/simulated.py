@@ -1,0 +1,122 @@
+"""A simulated pool in a process of its own, so that our own work does not slow down its clock.
+
+`python -m benchmarks.simulated --hosts 4 --speed 40 --journal FILE` serves one until it is told to stop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from simulator import Model, SimulatedPool, memory
+from simulator.serve import serve
+from simulator.world import Durations
+from xenpatch.plan.model import Move, Step
+from xenpatch.units import GIB
+from xenpatch.xapi.session import Endpoint
+
+VMS_PER_HOST: Final = 5
+SIZES: Final = (4, 5, 6, 7, 8)
+"""Memory of a host's VMs in GiB: as many as a host has VMs."""
+HOST_GIB: Final = 48
+
+TRUE: Final = replace(Durations(), down=380.0, toolstack_start=60.0, until_enabled=30.0)
+REBOOT: Final = TRUE.shutdown_grace + TRUE.down + TRUE.toolstack_start + TRUE.until_enabled
+"""Seconds from host.reboot until the host has enabled itself: 480."""
+
+_CLOSING: Final = 30.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """Where a simulated pool is. ``speed`` is how many times faster than the wall's its clock is."""
+
+    endpoint: Endpoint
+    hotfix: Path
+    manifest: Path
+    journal: Path
+    speed: float
+
+
+@contextmanager
+def simulated(hosts: int, speed: float, journal: Path) -> Iterator[Served]:
+    """A pool in the background until the end of the block."""
+    command = [sys.executable, "-m", __name__, "--hosts", str(hosts)]
+    command += ["--speed", str(speed), "--journal", str(journal)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line:
+                raise RuntimeError(f"no simulated pool of {hosts} hosts has started; what it said is above")
+            pool = json.loads(line)
+            yield Served(
+                Endpoint((pool["url"],), pool["user"], pool["password"]),
+                Path(pool["hotfix"]),
+                Path(pool["manifest"]),
+                journal,
+                speed,
+            )
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(_CLOSING)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def true_seconds(step: Step) -> float:
+    """How long a step takes in such a pool, if nobody loses any time over it."""
+    if isinstance(step, Move):
+        return TRUE.migration_base + TRUE.migration_per_gib * (step.memory / GIB)
+    return REBOOT
+
+
+def made(hosts: int, speed: float, journal: Path | None = None) -> SimulatedPool:
+    """Hosts of HOST_GIB with a VM of each size on every one, and the durations of TRUE."""
+    model = Model(
+        hosts=hosts, vms=VMS_PER_HOST * hosts, memory_gib=HOST_GIB, vm_memory_gib=max(SIZES), seed=hosts
+    )
+    pool = SimulatedPool(model, speed=speed, journal=journal)
+    pool.world.durations = TRUE
+    _resize(pool)
+    return pool
+
+
+def _resize(pool: SimulatedPool) -> None:
+    """Give the VMs of each host one size each, in an order of its own."""
+    db, dice = pool.db, random.Random(len(pool.hosts))
+    for host, record in db.rows("host").items():
+        sizes = dice.sample(SIZES, k=len(SIZES))
+        guests = (vm for vm in record["resident_VMs"] if not db.get("VM", vm)["is_control_domain"])
+        for vm, gib in zip(guests, sizes, strict=True):
+            size = gib * GIB
+            most = dict.fromkeys(("static_max", "dynamic_max", "dynamic_min", "target"), size)
+            own = {f"memory__{name}": value for name, value in (most | {"static_min": size // 2}).items()}
+            db.update("VM", vm, **own)
+            db.update("VM", vm, memory__overhead=memory.overhead(db.get("VM", vm)))
+            db.update("VM_metrics", db.get("VM", vm)["metrics"], memory__actual=size)
+        db.update("host_metrics", record["metrics"], memory__free=memory.free(db, host))
+
+
+def main() -> int:
+    """Serve a pool until a signal ends it."""
+    parser = argparse.ArgumentParser(prog="benchmarks.simulated", description="A pool to measure on.")
+    parser.add_argument("--hosts", type=int, required=True)
+    parser.add_argument("--speed", type=float, required=True)
+    parser.add_argument("--journal", type=Path, required=True)
+    options = parser.parse_args()
+    serve(made(options.hosts, options.speed, options.journal), sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""Who moves where, host by host: a plan as Markdown, for reports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from xenpatch.plan import words
+from xenpatch.plan.forecast import Forecast
+from xenpatch.plan.model import Move, Plan
+from xenpatch.xapi.types import HostUuid
+
+
+def markdown(plan: Plan, forecast: Forecast | None = None, master: HostUuid | None = None) -> str:
+    """What it costs, and a table of what happens for the sake of each host: "vm-a -> xs1, vm-b -> xs2"."""
+    header = [f"- **{name}**: {_cell(value)}" for name, value in words.header(plan, forecast)]
+    return "\n".join([*header, ""]) + "\n" + by_host(plan, master)
+
+
+def by_host(plan: Plan, master: HostUuid | None = None) -> str:
+    """A row for each host: who leaves it, whether it reboots, and who comes home to it."""
+    lines = ["| wave | host | VMs leave | then | VMs come home |", "| --- | --- | --- | --- | --- |"]
+    for turn in plan.turns:
+        name = words.starred(turn.name, turn.host, master)
+        then = "reboot" if turn.reboots else ""
+        cells = (
+            str(turn.wave),
+            name,
+            _whither(plan.out(turn.host), turn.host),
+            then,
+            _whence(plan.back(turn.host)),
+        )
+        lines.append(f"| {' | '.join(map(_cell, cells))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _whither(moves: Sequence[Move], host: HostUuid) -> str:
+    """Those that leave the host, and those that step aside for them."""
+    return ", ".join(
+        f"{move.vm_name} → {move.dst_name}" if move.src == host
+        else f"({move.vm_name}: {move.src_name} → {move.dst_name})"
+        for move in moves
+    )  # fmt: skip
+
+
+def _whence(moves: Sequence[Move]) -> str:
+    return ", ".join(f"{move.vm_name} ← {move.src_name}" for move in moves)
+
+
+def _cell(text: str) -> str:
+    """What would end a cell of a Markdown table, or begin markup, is made harmless."""
+    return re.sub(r"([\\|`*_<\[\]])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,203 @@
+"""Hands out the moves of a plan as their time comes, to the turns of several hosts side by side.
+
+A move is handed out when the steps that it waits for are over and neither of its hosts is busy with as many
+migrations as the policy allows. A move that fails, or is not sound any more, has the rest planned anew from
+what the pool is by then, once nothing is under way; what is done stays done.
+
+Two kinds of end: after `stop` no further VM leaves a host and no further host is taken, but VMs still come
+home; after `abort` nothing begins any more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Final
+
+from xenpatch.errors import DrainFailed, ReturnFailed, StepFailed
+from xenpatch.plan.model import Move, Plan, Reboot, Turn
+from xenpatch.xapi.types import HostUuid, VmUuid
+
+TRIES: Final = 3
+"""How often the moves of one VM may fail, each time with a new plan, before the run gives up."""
+
+
+class Conductor:
+    """One plan under way; safe in threads. ``replan`` gives a plan for what is left, or raises PoolError.
+
+    ``culprit`` is the host in whose turn the run was stopped, if it was in one.
+    """
+
+    def __init__(self, plan: Plan, replan: Callable[[], Plan]) -> None:
+        self.plan = plan
+        self._replan = replan
+        self._changed = threading.Condition(threading.RLock())
+        self._begun: dict[HostUuid, Turn] = {}
+        self._made: list[Move] = []
+        self._out: set[HostUuid] = set()
+        self._failures: dict[VmUuid, list[str]] = {}
+        self._surprise: str | None = None
+        self._error: BaseException | None = None
+        self._aborted = False
+        self.culprit: HostUuid | None = None
+        self._take(plan)
+
+    def next_turns(self) -> tuple[Turn, ...]:
+        """The hosts of the next wave, as soon as every host taken before is updated; () when all are.
+
+        Raises what ended the run.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._error or not self._out)
+            if self._error is not None:
+                raise self._error
+            waiting = self.waiting()
+            chosen = tuple(turn for turn in waiting if turn.wave == waiting[0].wave)
+            self._begun |= {turn.host: turn for turn in chosen}
+            self._out |= {turn.host for turn in chosen}
+            return chosen
+
+    def next_move(self, turn: HostUuid, *, leaving: bool) -> Move | None:
+        """A move for that host's sake that may begin now; None when all of them are over.
+
+        ``leaving`` asks for those that empty the host, otherwise for those that bring its VMs home. The
+        caller must report the end of each. Raises DrainFailed or ReturnFailed when there will be none.
+        """
+        with self._changed:
+            while True:
+                self._raise_if_over(leaving=leaving)
+                if self._surprise is not None and not self._under_way:
+                    self._plan_anew(turn)
+                    continue
+                mine = [move for move in self._moves[turn, leaving] if move.no not in self._over]
+                if not mine and self._surprise is None:
+                    return None
+                if (move := self._ready(mine)) is not None:
+                    self._under_way[move.no] = move
+                    return move
+                self._changed.wait()
+
+    def done(self, move: Move) -> None:
+        """A move has ended well."""
+        with self._changed:
+            self._under_way.pop(move.no, None)
+            self._over.add(move.no)
+            self._made.append(move)
+            self._changed.notify_all()
+
+    def failed(self, move: Move, reason: str) -> None:
+        """A move has not come about; the VM is where it was."""
+        with self._changed:
+            self._under_way.pop(move.no, None)
+            reasons = self._failures.setdefault(move.vm, [])
+            reasons.append(reason)
+            self._surprise = reason
+            if len(reasons) >= TRIES:
+                kind = ReturnFailed if move.homeward else DrainFailed
+                self._stop(kind(f"{move.vm_name}: {reason}"), move.turn)
+            self._changed.notify_all()
+
+    def surprised(self, reason: str) -> None:
+        """The pool is not as the plan takes it to be: plan anew."""
+        with self._changed:
+            self._surprise = reason
+            self._changed.notify_all()
+
+    def updated(self, host: HostUuid) -> None:
+        """The host has rebooted and is verified, or has nothing to prove."""
+        with self._changed:
+            self._out.discard(host)
+            self._over |= {
+                step.no for step in self.plan.steps if isinstance(step, Reboot) and step.host == host
+            }
+            self._changed.notify_all()
+
+    def out_of_service(self) -> frozenset[HostUuid]:
+        """The hosts that the run has taken and not yet given back."""
+        with self._changed:
+            return frozenset(self._out)
+
+    def waiting(self) -> tuple[Turn, ...]:
+        """The turns that have not begun."""
+        with self._changed:
+            return tuple(turn for turn in self.plan.turns if turn.host not in self._begun)
+
+    def happened(self) -> Plan:
+        """The hosts that have had their turn, and the moves that were made, in their order."""
+        with self._changed:
+            return Plan(tuple(self._begun.values()), tuple(self._made))
+
+    def stop(self, error: BaseException, culprit: HostUuid | None = None) -> None:
+        """Begin no further turn and let no further VM leave; the first error, and its host, count."""
+        with self._changed:
+            self._stop(error, culprit)
+            self._changed.notify_all()
+
+    def abort(self, error: BaseException) -> None:
+        """Begin nothing any more."""
+        with self._changed:
+            self._stop(error)
+            self._aborted = True
+            self._changed.notify_all()
+
+    def _stop(self, error: BaseException, culprit: HostUuid | None = None) -> None:
+        if self._error is None:
+            self._error, self.culprit = error, culprit
+
+    def _raise_if_over(self, *, leaving: bool) -> None:
+        """After a stop VMs come home as long as that goes without a new plan."""
+        if self._error is None:
+            return
+        if leaving or self._aborted or self._surprise is not None:
+            kind = DrainFailed if leaving else ReturnFailed
+            raise kind(str(self._error)) from self._error
+        if not (self._under_way or self._out):
+            raise ReturnFailed(str(self._error)) from self._error
+
+    def _plan_anew(self, turn: HostUuid) -> None:
+        self._surprise = None
+        try:
+            self.plan = self._replan()
+        except StepFailed as impossible:
+            self._surprise = str(impossible)
+            self._stop(impossible, turn)
+            self._changed.notify_all()
+            return
+        self._take(self.plan)
+        self._changed.notify_all()
+
+    def _take(self, plan: Plan) -> None:
+        self._under_way: dict[int, Move] = {}
+        updated = self._begun.keys() - self._out
+        self._over = {step.no for step in plan.steps if isinstance(step, Reboot) and step.host in updated}
+        self._moves: defaultdict[tuple[HostUuid, bool], list[Move]] = defaultdict(list)
+        for move in plan:
+            self._moves[move.turn, not move.homeward].append(move)
+
+    def _ready(self, moves: list[Move]) -> Move | None:
+        if self._surprise is not None:
+            return None
+        busy = Counter(host for move in self._under_way.values() for host in (move.src, move.dst))
+        at_once = self.plan.policy.moves_per_host
+        for move in moves:
+            free = busy[move.src] < at_once and busy[move.dst] < at_once and move.dst not in self._out
+            if move.no not in self._under_way and free and self._over.issuperset(move.after):
+                return move
+        return None
+
+
+_current: ContextVar[Conductor] = ContextVar("conductor")
+
+
+def conduct(plan: Plan, replan: Callable[[], Plan]) -> Conductor:
+    """A conductor for this flow, and for what it runs beside itself."""
+    conductor = Conductor(plan, replan)
+    _current.set(conductor)
+    return conductor
+
+
+def conductor() -> Conductor:
+    """The one of the flow that this code runs for."""
+    return _current.get()
