@@ -56,5 +56,5 @@ class PatchOptions(BaseModel):
 
 
 def moves_per_host(release: tuple[int, ...]) -> int:
-    """How many migrations a host does well at once: xenopsd has four workers, xapi 6.x has none of it."""
+    """How many migrations a host does well at once: xenopsd has four workers, xapi 6.x sets no limit."""
     return _MANY if release >= _MANY_SINCE else _FEW

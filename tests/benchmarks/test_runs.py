@@ -50,7 +50,8 @@ def test_the_xencenter_style_run_reboots_every_host_and_brings_all_vms_home() ->
     assert measured.boots == 4
     assert measured.moves == 2 * len(before)
     assert measured.bytes == 2 * sum(size for _, size in before.values())
-    assert measured.seconds > 4 * REBOOT > measured.mixed > 2 * REBOOT
+    assert measured.seconds > 4 * REBOOT
+    assert 2 * REBOOT < measured.mixed < measured.seconds
 
 
 def test_the_journal_is_read_from_the_first_disable_to_the_last_proof() -> None:

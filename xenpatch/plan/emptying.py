@@ -81,7 +81,7 @@ class Emptying:
 
         Returns those left over and the number of extra moves of the best try, which is then the layout.
         """
-        best, moves = (leaving, 0), list[Hop]()
+        best, moves, made = (leaving, 0), list[Hop](), list[Hop]()
         waste = 0
         for _ in range(_TRIES):
             parked = self._too_many(leaving, waste)
@@ -95,8 +95,9 @@ class Emptying:
             if not surplus or not self.updated:
                 break
             waste += sum(self.problem.size[vm] for vm in surplus)
-        self.layout.rewind(mark)
-        self._again(moves)
+        if moves is not made:
+            self.layout.rewind(mark)
+            self._again(moves)
         return best
 
     def _again(self, moves: list[Hop]) -> None:

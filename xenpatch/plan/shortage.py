@@ -70,8 +70,8 @@ class _Words:
         rooms = self._rooms(host)
         needed, free = self._memory(leaving), sum(room.free for room in rooms)
         reason = (
-            f"its VMs, {self._names(leaving)}, need {size(needed)}, and the other hosts have {size(free)} free "
-            f"in all: {_frees(rooms)}"
+            f"its VMs, {self._names(leaving)}, need {size(needed)}, and the other hosts have {size(free)} "
+            f"free in all: {_frees(rooms)}"
         )
         remedy = f"{self._stop()}at least {size(needed - free)} must become free"
         return self._answer(host, Shortage.TOTAL, leaving, rooms, reason, remedy)

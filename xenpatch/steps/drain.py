@@ -19,7 +19,7 @@ from xenpatch.xapi import tasks
 from xenpatch.xapi.inventory import PowerState
 from xenpatch.xapi.objects import host_ref, vm_ref
 from xenpatch.xapi.session import Session
-from xenpatch.xapi.survey import moment, read_inventory
+from xenpatch.xapi.survey import moment, read_places
 from xenpatch.xapi.types import HostRef, HostUuid, PoolUuid, VmRef
 
 MIGRATED = "MAINTENANCE_MODE_EVACUATED_VMS_MIGRATED"
@@ -40,7 +40,7 @@ def disable(session: Session, run: RunId, host: HostUuid, beside: Collection[Hos
         session.call("host.remove_from_other_config", ref, MIGRATED)
         add_once(session, "host", ref, DISABLED, "true")
         session.call("host.disable", ref)
-    pool = read_inventory(session)
+    pool = read_places(session)
     write_homes(session, pool, host)
     vms = (vm for vm, home in homes(pool).items() if home == host)
     add_once(session, "host", host_ref(session, host), MIGRATED, ",".join(sorted(vms)))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Final
 
 from xenpatch.errors import InputError
 from xenpatch.xapi.transport import check_url, on_host
+
+_GOOD_FOR: Final = 60.0
+"""Seconds: a host seldom joins a pool or changes its address."""
 
 
 @dataclass
@@ -24,6 +30,7 @@ class Members:
     """Where the master was last found, or is looked for first."""
     _learned: tuple[str, ...] = field(default=(), init=False)
     _untrusted: frozenset[str] = field(default=frozenset(), init=False)
+    _learnt_at: float = field(default=-math.inf, init=False)
 
     def __post_init__(self) -> None:
         self.master = self.given[0]
@@ -44,7 +51,12 @@ class Members:
         """
         urls = [url for address in addresses if address and (url := _safe(master, address))]
         self._learned = tuple(url for url in urls if url not in self._untrusted)
+        self._learnt_at = time.monotonic()
         self.master = master
+
+    def just_learnt(self, master: str) -> bool:
+        """Whether that master has told of them a moment ago; in a large pool the answer is long."""
+        return self.master == master and time.monotonic() - self._learnt_at < _GOOD_FOR
 
     def forget(self, url: str) -> bool:
         """Do without a URL that shows another certificate.

@@ -107,6 +107,8 @@ class Session:
         raise Unreachable("; ".join(refusals))
 
     def _learn_members(self) -> None:
+        if self._members.just_learnt(self._url):
+            return
         hosts = self.call("host.get_all_records").values()
         self._members.learn(self._url, [host["address"] for host in hosts])
 

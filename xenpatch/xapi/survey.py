@@ -42,11 +42,18 @@ _CLASSES = (
     "pool", "host", "host_metrics", "VM", "VBD", "VDI", "VIF", "network", "PIF", "SR", "PBD",
     "pool_patch", "host_patch",
 )  # fmt: skip
+_PLACES = ("pool", "host", "host_metrics", "VM")
 
 
 def read_inventory(session: Session) -> Inventory:
     """The pool as it is now: one ``get_all_records`` for each class that matters."""
     return picture({name: session.read(f"{name}.get_all_records") for name in _CLASSES})
+
+
+def read_places(session: Session) -> Inventory:
+    """Who lives where: the pool without disks, networks, storage and patches. Not to plan from."""
+    seen = {name: session.read(f"{name}.get_all_records") for name in _PLACES}
+    return picture({name: seen.get(name, {}) for name in _CLASSES})
 
 
 def picture(tables: Mapping[str, Records]) -> Inventory:
