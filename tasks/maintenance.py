@@ -11,7 +11,7 @@ from xenpatch.plan.model import Placement, Turn
 from xenpatch.progress import Step
 from xenpatch.record import RunId, assert_ours
 from xenpatch.steps import lifecycle, maintenance
-from xenpatch.xapi.survey import read_inventory
+from xenpatch.xapi.survey import read_places
 
 
 @task(task_run_name="maintenance mode of {turn.name}", cache_policy=NO_CACHE, **RETRIED)
@@ -27,6 +27,6 @@ def leave_maintenance(pool: XenServerPool, run: RunId, turn: Turn, placement: Pl
     """Remove the marks, unless VMs of the host are still to come home: then the end of the run does."""
     with connected(pool) as session:
         assert_ours(session, run)
-        away = lifecycle.away(read_inventory(session), placement)
+        away = lifecycle.away(read_places(session), placement)
         if not any(home.uuid == turn.host for _, home in away):
             maintenance.leave(session, turn.host)

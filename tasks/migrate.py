@@ -16,6 +16,8 @@ from xenpatch.progress import Condition, HostState, Planned, Step, publish
 from xenpatch.record import RunId, assert_ours
 from xenpatch.steps import drain, lifecycle, maintenance
 from xenpatch.steps.foresight import foresee
+from xenpatch.xapi.objects import host_ref
+from xenpatch.xapi.one_host import resident_names
 from xenpatch.xapi.survey import read_inventory
 from xenpatch.xapi.types import HostUuid
 
@@ -46,7 +48,7 @@ def plan_anew(pool: XenServerPool, manifest: Manifest, options: PatchOptions) ->
 def who_is_left(pool: XenServerPool, turn: Turn) -> tuple[str, ...]:
     """The names of VMs that are on the host although every planned move has been made."""
     with connected(pool) as session:
-        return tuple(vm.name for vm in read_inventory(session).residents(turn.host))
+        return resident_names(session, host_ref(session, turn.host))
 
 
 @task(task_run_name="find the VMs that left {turn.name} in vain", cache_policy=NO_CACHE, **RETRIED)

@@ -82,12 +82,13 @@ def test_a_saved_pool_is_planned_without_one(plan: Command, lab: Path) -> None:
     found = plan("--dump", lab)
 
     assert (found.returncode, found.stderr) == (0, "")
-    pool, hosts, moves, memory, end, mixed, fullest, _, header, *_ = found.stdout.splitlines()
+    pool, hosts, moves, memory, end, turns, mixed, fullest, _, header, *_ = found.stdout.splitlines()
     assert pool == "lab  uuid p-uuid"
     assert hosts == "  hosts    3 to reboot, in 3 waves"
     assert moves == "  moves    6, the fewest possible"
     assert memory == "  memory   24 GiB, the least possible"
     assert re.fullmatch(r"  end      after \d+ min \d\d s \(P50\), .+ \(P90\)", end)
+    assert turns.startswith("  turns    done after, P50 (P90): xs1 ")
     assert mixed.startswith("  mixed    hosts of both levels run side by side for ")
     assert fullest == "  fullest  xs1, up to 50% of its memory"
     assert header.split()[:2] == ["step", "action"]

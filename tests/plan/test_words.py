@@ -58,12 +58,14 @@ def test_without_a_forecast_and_a_master_these_cells_say_nothing() -> None:
 
 
 def test_the_header_tells_the_cost_beside_what_any_plan_costs() -> None:
+    turn = "1 min 00 s (1 min 30 s)"
     plan = planned(POOL)
     assert header(plan, cast(plan)) == [
         ("hosts", "3 to reboot, in 3 waves"),
         ("moves", "6, the fewest possible"),
         ("memory", "34 GiB, the least possible"),
         ("end", "after 9 min 00 s (P50), 12 min 05 s (P90)"),
+        ("turns", f"done after, P50 (P90): {', '.join(f'{name} {turn}' for name in ('xs1', 'xs3', 'xs2'))}"),
         ("mixed", "hosts of both levels run side by side for 1 min 01 s"),
         ("fullest", "xs1, up to 50% of its memory"),
     ]

@@ -14,22 +14,21 @@ from xenpatch.xapi.types import HostUuid
 def markdown(plan: Plan, forecast: Forecast | None = None, master: HostUuid | None = None) -> str:
     """What it costs, and a table of what happens for the sake of each host: "vm-a -> xs1, vm-b -> xs2"."""
     header = [f"- **{name}**: {_cell(value)}" for name, value in words.header(plan, forecast)]
-    return "\n".join([*header, ""]) + "\n" + by_host(plan, master)
+    return "\n".join([*header, ""]) + "\n" + by_host(plan, forecast, master)
 
 
-def by_host(plan: Plan, master: HostUuid | None = None) -> str:
-    """A row for each host: who leaves it, whether it reboots, and who comes home to it."""
-    lines = ["| wave | host | VMs leave | then | VMs come home |", "| --- | --- | --- | --- | --- |"]
+def by_host(plan: Plan, forecast: Forecast | None = None, master: HostUuid | None = None) -> str:
+    """A row for each host: who leaves it, whether it reboots, who comes home, and when its turn is over."""
+    heads = ["wave", "host", "VMs leave", "then", "VMs come home", *(["done after"] if forecast else [])]
+    lines = [f"| {' | '.join(heads)} |", f"| {' | '.join('---' for _ in heads)} |"]
     for turn in plan.turns:
         name = words.starred(turn.name, turn.host, master)
         then = "reboot" if turn.reboots else ""
-        cells = (
-            str(turn.wave),
-            name,
-            _whither(plan.out(turn.host), turn.host),
-            then,
+        cells = [str(turn.wave), name, _whither(plan.out(turn.host), turn.host), then]
+        cells += [
             _whence(plan.back(turn.host)),
-        )
+            *([words.done_after(forecast, turn.host)] if forecast else []),
+        ]
         lines.append(f"| {' | '.join(map(_cell, cells))} |")
     return "\n".join(lines) + "\n"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import Final
 
 from xenpatch.plan.forecast import Forecast
 from xenpatch.plan.model import Kind, Move, NoRoom, Plan, Reboot, Step, Turn
@@ -17,6 +18,9 @@ from xenpatch.xapi.types import HostUuid
 HEADER = (
     "step", "action", "VM", "from", "to", "GiB", "GiB free on target after", "est.", "after", "why",
 )  # fmt: skip
+
+_FEW_HOSTS: Final = 8
+"""With more, when each is done is told in the table alone."""
 
 Row = tuple[str, str, str, str, str, str, str, str, str, str]
 
@@ -39,6 +43,7 @@ def header(plan: Plan, forecast: Forecast | None = None) -> list[tuple[str, str]
         total = forecast.total
         lines += [
             ("end", f"after {span(total.p50)} (P50), {span(total.p90)} (P90)"),
+            *_each_host(plan, forecast),
             ("mixed", f"hosts of both levels run side by side for {span(forecast.mixed)}"),
         ]
     if plan.fullest is not None:
@@ -48,6 +53,12 @@ def header(plan: Plan, forecast: Forecast | None = None) -> list[tuple[str, str]
     if plan.together:
         lines.append(("together", f"cannot be kept apart: {', '.join(plan.together)}"))
     return lines
+
+
+def done_after(forecast: Forecast, host: HostUuid) -> str:
+    """When the turn of a host is over, P50 and P90, or "" for one that has nothing to do."""
+    times = forecast.hosts.get(host)
+    return "" if times is None else f"{span(times.p50)} ({span(times.p90)})"
 
 
 def rows(plan: Plan, forecast: Forecast | None = None, master: HostUuid | None = None) -> list[Row]:
@@ -90,6 +101,12 @@ def ranges(numbers: Iterable[int]) -> str:
     breaks = [place for place, (one, two) in enumerate(pairwise(ordered), 1) if two != one + 1]
     runs = [ordered[start:end] for start, end in zip([0, *breaks], [*breaks, len(ordered)], strict=True)]
     return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs if run)
+
+
+def _each_host(plan: Plan, forecast: Forecast) -> Iterator[tuple[str, str]]:
+    if 1 < len(plan.turns) <= _FEW_HOSTS:
+        each = (f"{turn.name} {done_after(forecast, turn.host)}" for turn in plan.turns)
+        yield "turns", f"done after, P50 (P90): {', '.join(each)}"
 
 
 def _row(plan: Plan, step: Step, forecast: Forecast | None, master: HostUuid | None) -> Row:
