@@ -67,25 +67,25 @@ class _Books:
     def move(self, number: int, hop: Hop) -> tuple[int, ...]:
         size = self.problem.size[hop.vm]
         target, source = self.accounts[hop.dst], self.accounts[hop.src]
-        after = {*target.arrive(size), *self.barrier}
+        after = set(target.arrive(size))
         if hop.vm in self.last_of:
             after.add(self.last_of[hop.vm])
-        after |= {
-            self.left[each, hop.dst]
-            for each in self.strangers.get(hop.vm, ())
-            if (each, hop.dst) in self.left
-        }
-        if target.booted is not None:
-            after.add(target.booted)
-        if hop.turn not in self.updated:
-            after |= self.booting.get(hop.wave - 1, set())
-        elif (booted := self.accounts[hop.turn].booted) is not None:
-            after.add(booted)
+        if hop.vm in self.strangers:
+            gone = ((each, hop.dst) for each in self.strangers[hop.vm])
+            after.update(self.left[each] for each in gone if each in self.left)
+        after |= self._boots(hop) or self.barrier
         source.leaving.append((number, size))
         self.last_of[hop.vm] = self.left[hop.vm, hop.src] = number
         for host in {hop.src, hop.turn}:
             self.before.setdefault(host, set()).add(number)
         return tuple(sorted(after))
+
+    def _boots(self, hop: Hop) -> set[int]:
+        """The reboots that a move waits for; each of them came after the master's."""
+        homeward = hop.turn in self.updated
+        booted = {self.accounts[hop.dst].booted, self.accounts[hop.turn].booted if homeward else None}
+        before = set() if homeward else self.booting.get(hop.wave - 1, set())
+        return before | {number for number in booted if number is not None}
 
     def boot(self, number: int, boot: Boot) -> tuple[int, ...]:
         alone = boot.host == self.problem.master
