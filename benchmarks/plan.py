@@ -55,7 +55,7 @@ def _quick() -> tuple[str, tuple[Target, ...]]:
 
 def _report(rows: Rows, near: Sequence[Result], repetitions: int) -> tuple[str, tuple[Target, ...]]:
     """The tables, and the targets that the last of them is about."""
-    timed = list(timings(repetitions))
+    timed = timings(repetitions)
     judged = targets(rows, near, timed)
     sections = [show(rows) for show in _BY_ROW]
     every = [result for measured in (*rows.values(), near) for result in measured]
