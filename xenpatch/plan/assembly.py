@@ -46,12 +46,10 @@ class _Replay:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.at = list(problem.at)
-        self.free = list(problem.room)
-        for vm, host in enumerate(problem.at):
-            self.free[host] -= problem.size[vm]
+        self.free = problem.free()
         self.least = list(self.free)
         self.together: set[str] = set()
-        self.updated = set(range(len(problem.hosts))) - set(problem.order)
+        self.updated = problem.updated()
 
     def move(self, number: int, hop: Hop, after: tuple[int, ...]) -> Move:
         problem, size = self.problem, self.problem.size[hop.vm]

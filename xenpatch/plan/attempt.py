@@ -76,11 +76,8 @@ class _Attempt:
         alone = todo[0] == self.problem.master
         widest = 1 if alone else min(self.problem.policy.width, len(todo))
         for width in range(widest, 1, -1):
-            mark = len(self.layout.draft)
             if self.emptying.together(todo[:width], self.wave):
-                if not self.problem.ha or ha.survives(self.layout):
-                    return todo[:width]
-                self._take_back(todo[:width], mark)
+                return todo[:width]
         return self._empty(todo[0])
 
     def _empty(self, host: int) -> list[int] | Stuck:
@@ -89,14 +86,9 @@ class _Attempt:
         left = self.emptying.alone(host, self.wave)
         if left:
             return Stuck(host, tuple(sorted(left)), before)
-        if self.problem.ha and not ha.survives(layout):
+        if not ha.survives(layout):
             return Stuck(host, (), before, unprotected=True)
         return [host]
-
-    def _take_back(self, hosts: list[int], mark: int) -> None:
-        self.layout.rewind(mark)
-        for host in hosts:
-            self.layout.serving[host] = self.problem.serving[host]
 
     def _return_home(self) -> None:
         """Bring home every VM whose home is updated and has room, the largest first."""

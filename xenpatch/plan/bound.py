@@ -37,11 +37,8 @@ def _twice(problem: Problem) -> tuple[int, int]:
     for. Who is counted once counts in every later turn, too, so that the largest are the fewest.
     """
     on = problem.residents()
-    room = sum(
-        max(problem.room[host] - sum(problem.size[vm] for vm in vms), 0)
-        for host, vms in enumerate(on)
-        if host not in problem.order and problem.serving[host]
-    )
+    free = problem.free()
+    room = sum(max(free[host], 0) for host in problem.updated() if problem.serving[host])
     placed, counted, again, most = 0, 0, 0, 0
     begun: list[int] = []
     for host in problem.order:

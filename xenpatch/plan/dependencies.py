@@ -50,9 +50,7 @@ class _Account:
 class _Books:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.accounts = [_Account(room) for room in problem.room]
-        for vm, host in enumerate(problem.at):
-            self.accounts[host].free -= problem.size[vm]
+        self.accounts = [_Account(free) for free in problem.free()]
         self.last_of: dict[int, int] = {}
         self.left: dict[tuple[int, int], int] = {}
         self.strangers: dict[int, set[int]] = {}
@@ -62,7 +60,7 @@ class _Books:
         self.barrier: set[int] = set()
         self.booting: dict[int, set[int]] = {}
         self.before: dict[int, set[int]] = {}
-        self.updated = set(range(len(problem.hosts))) - set(problem.order)
+        self.updated = problem.updated()
 
     def move(self, number: int, hop: Hop) -> tuple[int, ...]:
         size = self.problem.size[hop.vm]

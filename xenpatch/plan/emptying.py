@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from xenpatch.plan import ha
 from xenpatch.plan.layout import Hop, Layout, away
 from xenpatch.plan.make_room import make_room
 from xenpatch.plan.model import Kind
@@ -25,8 +26,7 @@ class Tuning:
     fullest host that fits to the emptiest. ``defer`` leaves the VMs of the first host where they are until
     those hosts are emptied, so that the first is a buffer meanwhile. ``last`` brings nobody home before the
     last reboot. ``seed`` shuffles the order of VMs and hosts, ``scatter`` has it choose the targets, too.
-    ``walk`` rearranges whole hosts by chance where nothing
-    else helps.
+    ``walk`` rearranges whole hosts by chance where nothing else helps.
     """
 
     limit: float = 1.0
@@ -53,7 +53,8 @@ class Emptying:
     def together(self, hosts: list[int], wave: int) -> bool:
         """Empty the hosts without a single extra move; or take everything back and say False."""
         mark = self._begin(hosts)
-        if self._has_room(hosts) and all(self._stay(vm, wave) for vm in self._leaving(hosts)):
+        emptied = self._has_room(hosts) and all(self._stay(vm, wave) for vm in self._leaving(hosts))
+        if emptied and ha.survives(self.layout):
             return True
         self.layout.rewind(mark)
         for host in hosts:

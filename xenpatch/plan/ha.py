@@ -6,11 +6,13 @@ from xenpatch.plan.layout import Layout
 
 
 def survives(layout: Layout) -> bool:
-    """Whether the protected VMs of any one host in service find room on the other ones.
+    """Whether HA is off, or the protected VMs of any one host in service find room on the other ones.
 
     They are placed the largest first, each on the host with the most free memory, as xapi's own failover
     planner does (xapi 6.0.2, xapi_ha_vm_failover and binpack).
     """
+    if not layout.problem.ha:
+        return True
     serving = [host for host in range(len(layout.free)) if layout.serving[host]]
     return all(_restarts(layout, failed, [h for h in serving if h != failed]) for failed in serving)
 

@@ -30,16 +30,16 @@ class Obstacles:
 def obstacles(problem: Problem) -> Obstacles:
     """Look at each host's turn: who could be where at all, and is there enough in sum."""
     nowhere, too_large = [], []
+    loads, free, on = problem.loads(), problem.free(), problem.residents()
     worst, missing = None, 0
     for host, others in turns(problem):
-        for vm in (vm for vm, at in enumerate(problem.at) if at == host):
+        for vm in on[host]:
             able = [other for other in others if problem.allows(vm, other)]
             if not able:
                 nowhere.append(vm)
             elif problem.size[vm] > max(problem.room[other] for other in able):
                 too_large.append(vm)
-        free = sum(max(problem.room[other] - problem.load(other), 0) for other in others)
-        short = problem.load(host) - free
+        short = loads[host] - sum(max(free[other], 0) for other in others)
         if short > missing:
             worst, missing = host, short
     return Obstacles(tuple(nowhere), tuple(too_large), worst, missing)

@@ -42,22 +42,18 @@ class Layout:
         self.draft: Draft = []
         self.at = list(problem.at)
         self.serving = list(problem.serving)
-        reboots = set(problem.order)
-        self.updated = [host not in reboots for host in range(len(problem.hosts))]
-        self.residents: list[set[int]] = [set() for _ in problem.hosts]
-        self.free = list(problem.room)
+        updated = problem.updated()
+        self.updated = [host in updated for host in range(len(problem.hosts))]
+        self.residents = [set(vms) for vms in problem.residents()]
+        self.free = problem.free()
         self._per_byte = [1.0 / max(room, 1) for room in problem.room]
         self.spare = [int((1.0 - limit) * room) for room in problem.room]
-        self.away: set[int] = set()
+        homes = zip(problem.at, problem.home, strict=True)
+        self.away = {vm for vm, (host, home) in enumerate(homes) if home not in (host, ANYWHERE)}
         self._groups: dict[int, list[frozenset[int]]] = {}
         for group in problem.apart:
             for vm in group:
                 self._groups.setdefault(vm, []).append(group)
-        for vm, host in enumerate(problem.at):
-            self.residents[host].add(vm)
-            self.free[host] -= problem.size[vm]
-            if problem.home[vm] not in (host, ANYWHERE):
-                self.away.add(vm)
         self.share = [free * per for free, per in zip(self.free, self._per_byte, strict=True)]
 
     def fits(self, vm: int, host: int, spare: int = 0) -> bool:

@@ -74,7 +74,7 @@ def _remarks(pool: Inventory, hosts: Sequence[HostUuid]) -> Iterator[str]:
             "from where the pool is now"
         )
     for host in pool.hosts:
-        if not (host.enabled and host.live):
+        if not host.in_service:
             state = "is not reachable" if not host.live else "is disabled"
             until = "before its reboot" if host.uuid in hosts else "at all"
             yield f"{host.name} {state}: no VM is moved there {until}"

@@ -21,7 +21,6 @@ from dataclasses import replace
 from xenpatch.plan import shortage
 from xenpatch.plan.assembly import assemble
 from xenpatch.plan.attempt import Stuck
-from xenpatch.plan.bound import bound
 from xenpatch.plan.layout import Draft
 from xenpatch.plan.model import NoRoom, Plan, Policy
 from xenpatch.plan.problem import Problem, pose
@@ -68,5 +67,5 @@ def plan_run(
 
 
 def _solve(problem: Problem) -> Draft | Stuck:
-    found = search(problem, bound(problem).moves)
+    found = search(problem)
     return found if isinstance(found, Stuck) else fill_evenly(problem, *found)

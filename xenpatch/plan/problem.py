@@ -51,9 +51,17 @@ class Problem:
             found[host].append(vm)
         return found
 
-    def load(self, host: int) -> int:
-        """Memory of the VMs that are on the host and can move."""
-        return sum(self.size[vm] for vm, at in enumerate(self.at) if at == host)
+    def loads(self) -> list[int]:
+        """Memory of the VMs that can move, by the host where they are at the start."""
+        return [sum(self.size[vm] for vm in vms) for vms in self.residents()]
+
+    def free(self) -> list[int]:
+        """What these leave free, by host; below 0 where they have been ballooned down."""
+        return [room - load for room, load in zip(self.room, self.loads(), strict=True)]
+
+    def updated(self) -> set[int]:
+        """The hosts that need no reboot."""
+        return set(range(len(self.hosts))) - set(self.order)
 
     def allows(self, vm: int, host: int) -> bool:
         """Whether the host can run the VM, memory and being in service aside."""
@@ -117,7 +125,7 @@ def pose(
         key=lambda vm: (-_size(vm, squeezed=squeezed), vm.name, vm.uuid),
     )
     at = tuple(number[vm.resident_on] for vm in movable if vm.resident_on is not None)
-    serving = tuple(host.live and host.enabled for host in pool.hosts)
+    serving = tuple(host.in_service for host in pool.hosts)
     reboots = frozenset(number[host] for host in hosts)
     held = [0] * len(pool.hosts)
     for vm in pool.vms:
@@ -177,7 +185,7 @@ def _order(problem: Problem, reboots: Collection[int]) -> tuple[int, ...]:
 
     With the least loaded first, the fewest VMs find no room on updated hosts.
     """
-    loads = [sum(problem.size[vm] for vm in vms) for vms in problem.residents()]
+    loads = problem.loads()
     by_load = sorted(
         reboots,
         key=lambda host: (host != problem.master, problem.serving[host], loads[host], host),
@@ -190,9 +198,9 @@ def _may(
 ) -> tuple[frozenset[int] | None, ...]:
     """By VM, the hosts that can run it; VMs that need the same are looked at once.
 
-    A host that reboots has its storage attached afterwards (xapi plugs all PBDs of a host when it boots).
+    A host that reboots has its storage attached afterwards.
     """
-    hosts = [_restored(host) if n in reboots else host for n, host in enumerate(pool.hosts)]
+    hosts = [host.after_boot() if n in reboots else host for n, host in enumerate(pool.hosts)]
     releases = [host.release for host in hosts]
     known: dict[object, frozenset[int] | None] = {}
     answers = []
@@ -203,9 +211,3 @@ def _may(
             known[need] = None if all(able) else frozenset(n for n, is_able in enumerate(able) if is_able)
         answers.append(known[need])
     return tuple(answers)
-
-
-def _restored(host: Host) -> Host:
-    if host.live and host.enabled:
-        return host
-    return replace(host, pbds=tuple(replace(pbd, attached=True) for pbd in host.pbds))

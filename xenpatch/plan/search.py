@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from xenpatch.plan.attempt import Stuck, attempt, cost
+from xenpatch.plan.bound import bound
 from xenpatch.plan.emptying import Tuning
 from xenpatch.plan.layout import Draft
 from xenpatch.plan.problem import ANYWHERE, Problem
@@ -20,15 +21,16 @@ _MARGIN: Final = 0.02
 """A share of memory that is not worth a further attempt."""
 
 
-def search(problem: Problem, least: int, shuffles: int = SHUFFLES) -> tuple[Draft, Tuning] | Stuck:
+def search(problem: Problem, shuffles: int = SHUFFLES) -> tuple[Draft, Tuning] | Stuck:
     """The draft with the fewest moves that was found, with its tuning, or where the first attempt got stuck.
 
-    An attempt with only `least` moves ends the search. At most so many shuffled attempts are made until one
-    succeeds; in the hope of fewer moves only as many as large pools can afford. Pure and deterministic.
+    An attempt with no more moves than the bound ends the search. At most so many shuffled attempts are made
+    until one succeeds; in the hope of fewer moves only as many as large pools can afford. Pure and
+    deterministic.
     """
     best: tuple[Draft, Tuning] | None = None
     stuck: Stuck | None = None
-    effort = 0
+    effort, least = 0, bound(problem).moves
     for tuning in _tunings(problem, shuffles):
         if best is not None and effort > _EFFORT:
             break
@@ -73,9 +75,9 @@ def _evenest(problem: Problem) -> float:
 
     The VMs of the first host are parked and come last; those of each further host go to the ones before it.
     """
-    loads = [sum(problem.size[vm] for vm in vms) for vms in problem.residents()]
-    updated = sum(problem.room[host] for host in range(len(loads)) if host not in problem.order)
-    placed = sum(loads[host] for host in range(len(loads)) if host not in problem.order)
+    loads = problem.loads()
+    updated = sum(problem.room[host] for host in problem.updated())
+    placed = sum(loads[host] for host in problem.updated())
     shares = []
     for number, host in enumerate(problem.order):
         placed += loads[host] if number else 0

@@ -11,7 +11,6 @@ from xenpatch.plan.model import NoRoom, Room, Shortage, ToStop
 from xenpatch.plan.problem import Problem
 from xenpatch.plan.search import SHUFFLES
 from xenpatch.units import size
-from xenpatch.xapi.inventory import Host, Vm
 
 _NAMED: Final = 5
 
@@ -30,11 +29,6 @@ def explain(problem: Problem, stuck: Stuck, stop: ToStop | None) -> NoRoom:
     if stuck.returning:
         return _Words(problem, stop).returning(stuck)
     return _Words(problem, stop).fragmented(stuck)
-
-
-def no_room_now(vm: Vm, target: Host, free: int) -> str:
-    """What `check_move` says of a target that has filled up."""
-    return f"{target.name} has {size(max(free, 0))} free now, {vm.name} needs {size(vm.memory)}"
 
 
 class _Words:
@@ -56,14 +50,14 @@ class _Words:
     def too_large(self, found: Obstacles) -> NoRoom:
         host, vms = self._first(found.too_large)
         largest = vms[0]
-        rooms = [room for room in self._rooms(host) if self._can(largest, room)]
+        able = [other for other in self._others(host) if self.problem.allows(largest, other)]
         also = f" (nor does {self._names(vms[1:])})" if vms[1:] else ""
-        holds = max(self.problem.room[n] for n, h in enumerate(self.problem.hosts) if self._is(h, rooms))
+        holds = max(self.problem.room[other] for other in able)
         reason = (
             f"{self._named(largest)} fits on no other host, not even on an empty one{also}: "
             f"the largest can give VMs {size(holds)}"
         )
-        return self._answer(host, Shortage.TOO_LARGE, vms, rooms, reason, self._stop(vms))
+        return self._answer(host, Shortage.TOO_LARGE, vms, self._rooms(host, able), reason, self._stop(vms))
 
     def total(self, host: int) -> NoRoom:
         leaving = [vm for vm, at in enumerate(self.problem.at) if at == host]
@@ -77,7 +71,7 @@ class _Words:
         return self._answer(host, Shortage.TOTAL, leaving, rooms, reason, remedy)
 
     def fragmented(self, stuck: Stuck) -> NoRoom:
-        rooms = self._rooms(stuck.host, stuck.free)
+        rooms = self._told(stuck.free)
         reason = (
             f"{self._names(stuck.left)} found no place: {size(sum(room.free for room in rooms))} are free in "
             f"all, in pieces: {_frees(rooms)}; {SHUFFLES} attempts to make room failed"
@@ -86,8 +80,7 @@ class _Words:
         return self._answer(stuck.host, Shortage.FRAGMENTED, stuck.left, rooms, reason, remedy)
 
     def returning(self, stuck: Stuck) -> NoRoom:
-        host = self.problem.hosts[stuck.host]
-        room = Room(host.uuid, host.name, max(stuck.free[stuck.host], 0))
+        host, (room,) = self.problem.hosts[stuck.host], self._told(stuck.free)
         blind = [vm for vm in stuck.left if not self.problem.allows(vm, stuck.host)]
         if blind:
             reason = (
@@ -103,7 +96,7 @@ class _Words:
         return self._answer(stuck.host, Shortage.HOME, stuck.left, [room], reason, remedy, down=False)
 
     def unprotected(self, stuck: Stuck) -> NoRoom:
-        rooms = self._rooms(stuck.host, stuck.free)
+        rooms = self._told(stuck.free)
         vms = [
             vm for vm, at in enumerate(self.problem.at) if at == stuck.host and self.problem.vms[vm].protected
         ]
@@ -144,12 +137,18 @@ class _Words:
         host = next(host for host in self.problem.order if any(at[vm] == host for vm in vms))
         return host, [vm for vm in vms if at[vm] == host]
 
-    def _rooms(self, host: int, free: dict[int, int] | None = None) -> list[Room]:
-        """The hosts in service when it is the host's turn, and what they had free before it, or as given."""
-        others = next(others for turn, others in turns(self.problem) if turn == host)
-        hosts, room = self.problem.hosts, self.problem.room
-        frees = free or {other: room[other] - self.problem.load(other) for other in others}
-        return [Room(hosts[n].uuid, hosts[n].name, max(left, 0)) for n, left in sorted(frees.items())]
+    def _others(self, host: int) -> list[int]:
+        """The hosts in service when it is the host's turn."""
+        return next(others for turn, others in turns(self.problem) if turn == host)
+
+    def _rooms(self, host: int, others: Sequence[int] | None = None) -> list[Room]:
+        """What the others, or some of them, have free at the start."""
+        free = self.problem.free()
+        return self._told({other: free[other] for other in others or self._others(host)})
+
+    def _told(self, free: dict[int, int]) -> list[Room]:
+        hosts = self.problem.hosts
+        return [Room(hosts[n].uuid, hosts[n].name, max(left, 0)) for n, left in sorted(free.items())]
 
     def _stop(self, vms: Sequence[int] | None = None) -> str:
         """What to stop: these VMs, or the set that was found, as the beginning of a list of remedies."""
@@ -160,13 +159,6 @@ class _Words:
         names = _listed([name for _, name in self.stop.vms], "more")
         how = "no smaller set can do" if self.stop.smallest else "the smallest set found"
         return f"stop or suspend {names} ({size(self.stop.bytes)}; {how}); "
-
-    def _can(self, vm: int, room: Room) -> bool:
-        number = next(n for n, host in enumerate(self.problem.hosts) if host.uuid == room.host)
-        return self.problem.allows(vm, number)
-
-    def _is(self, host: Host, rooms: Sequence[Room]) -> bool:
-        return any(room.host == host.uuid for room in rooms)
 
     def _memory(self, vms: Iterable[int]) -> int:
         return sum(self.problem.size[vm] for vm in vms)

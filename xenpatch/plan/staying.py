@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from xenpatch.xapi.inventory import Host, Inventory, PowerState, Vm
@@ -55,19 +55,12 @@ def _reason(pool: Inventory, vm: Vm, here: Host, refused: str | None) -> str | N
         return "it is paused, and a paused VM cannot be moved"
     if vm.pinned:
         return _PINNED.get(vm.pinned, f"the server would say {vm.pinned}")
-    others = [_whole(host) for host in pool.hosts if host is not here]
+    others = [host.after_boot() for host in pool.hosts if host is not here]
     if not others:
         return "the pool has no other host"
     if not any(pool.can_run(vm, host) and host.release >= here.release for host in others):
         return f"no other host can run it{_missing(pool, vm, others)}"
     return f"the server would not move it ({refused})" if refused else None
-
-
-def _whole(host: Host) -> Host:
-    """A host out of service as it will be: xapi attaches the storage of a host when it boots."""
-    if host.live and host.enabled:
-        return host
-    return replace(host, pbds=tuple(replace(pbd, attached=True) for pbd in host.pbds))
 
 
 def _missing(pool: Inventory, vm: Vm, others: Collection[Host]) -> str:

@@ -7,7 +7,6 @@ from itertools import combinations
 from typing import Final
 
 from xenpatch.plan.attempt import Stuck
-from xenpatch.plan.bound import bound
 from xenpatch.plan.impossible import Obstacles, fewest, obstacles
 from xenpatch.plan.model import ToStop
 from xenpatch.plan.problem import Problem
@@ -29,11 +28,10 @@ def smallest_stop(problem: Problem, stuck: Stuck) -> ToStop | None:
     if stuck.unprotected:
         return None
     found = obstacles(problem)
-    at_least = max(fewest(problem, found), 1)
     proved = fewest(problem, found)
     certain = found.must_stop
     best = _grown(problem, stuck, set(certain))
-    for number in range(at_least, min(len(best), _LARGEST_SET) + 1):
+    for number in range(max(proved, 1), min(len(best), _LARGEST_SET) + 1):
         tried = _sets(problem, certain, number, found.missing)
         fitting = next((chosen for chosen in tried if _works(problem, chosen)), None)
         if fitting is not None:
@@ -47,18 +45,17 @@ def _works(problem: Problem, stopped: set[int]) -> bool:
     rest = problem.without(stopped)
     if obstacles(rest) != Obstacles():
         return False
-    return not isinstance(search(rest, bound(rest).moves, _SHUFFLES), Stuck)
+    return not isinstance(search(rest, _SHUFFLES), Stuck)
 
 
 def _grown(problem: Problem, stuck: Stuck, chosen: set[int]) -> set[int]:
     """A set that does, however large: what has no place is stopped until the rest has."""
     left = set(stuck.left) | chosen
-    kept = list(range(len(problem.vms)))
     while left:
         chosen |= left
         kept = [vm for vm in range(len(problem.vms)) if vm not in chosen]
         rest = problem.without(chosen)
-        found = search(rest, bound(rest).moves, _SHUFFLES)
+        found = search(rest, _SHUFFLES)
         left = {kept[vm] for vm in found.left} if isinstance(found, Stuck) else set()
     return chosen
 

@@ -149,19 +149,10 @@ def _beside_bound(found: int, bound: int, superlative: str, told: Callable[[int]
 
 def _turn(plan: Plan, turn: Turn, master: HostUuid) -> str:
     name = f"{turn.name} (master)" if turn.host == master else turn.name
-    before, afterwards = _split(plan, turn)
-    back = list(_deeds(afterwards))
+    before, back = plan.out(turn.host), list(_deeds(plan.back(turn.host)))
     if not turn.reboots:
         return f"{name}, whose turn is over: {', '.join(back) or 'to be verified'}"
     return f"{name}: {', '.join([*_deeds(before), *([] if before else ['no VM to move']), 'reboot', *back])}"
-
-
-def _split(plan: Plan, turn: Turn) -> tuple[list[Move], list[Move]]:
-    """The moves for the sake of a host, before its reboot and after it."""
-    boots = [step.no for step in plan.steps if isinstance(step, Reboot) and step.host == turn.host]
-    boot = boots[0] if boots else 0
-    moves = [move for move in plan if move.turn == turn.host]
-    return [move for move in moves if move.no < boot], [move for move in moves if move.no > boot]
 
 
 def _deeds(moves: Sequence[Move]) -> Iterator[str]:

@@ -61,7 +61,7 @@ def end(session: Session, run: RunId, manifest: Manifest, placement: Placement) 
         f"{host.name} lacks {manifest.name}, a reboot or its verification"
         for host in map(pool.host, hosts_to_do(pool, manifest))
     ]
-    wrong += [f"{host.name} is not in service" for host in pool.hosts if not (host.enabled and host.live)]
+    wrong += [f"{host.name} is not in service" for host in pool.hosts if not host.in_service]
     wrong += [f"{vm.name} is not at home on {home.name}" for vm, home in away(pool, placement)]
     if wrong:
         raise VerificationFailed(f"{pool.name} is not as it should be at the end: {'; '.join(wrong)}")

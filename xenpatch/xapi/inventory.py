@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -153,6 +153,17 @@ class Host:
     def needs_reboot(self, hotfix: HotfixUuid) -> bool:
         """Whether the host lacks the hotfix, or has it without having been rebooted since."""
         return not self.has(hotfix) or self.reboot_pending(hotfix)
+
+    @property
+    def in_service(self) -> bool:
+        """Whether it can take VMs now."""
+        return self.live and self.enabled
+
+    def after_boot(self) -> Host:
+        """The host once it is in service: xapi attaches the storage of a host when it boots."""
+        if self.in_service:
+            return self
+        return replace(self, pbds=tuple(replace(pbd, attached=True) for pbd in self.pbds))
 
     @property
     def attached_srs(self) -> frozenset[SrUuid]:
