@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.plan.checker import Run, World
@@ -192,6 +192,7 @@ def able(asked: Case, vm: Vm, turn: HostUuid) -> list[HostUuid]:
 
 @settings(deadline=None, max_examples=60)
 @given(cases())
+@example(case(random.Random(16494)))  # its plan takes the hosts in another order than was first tried
 def test_with_the_named_vms_stopped_there_is_a_plan(asked: Case) -> None:
     refusal = answer(asked)
     if isinstance(refusal, Plan) or refusal.stop is None:

@@ -27,10 +27,11 @@ def assemble(problem: Problem, draft: Draft) -> Plan:
         replay.move(number, step, needs) if isinstance(step, Hop) else replay.reboot(number, step, needs)
         for number, (step, needs) in enumerate(zip(draft, after, strict=True), 1)
     )
+    order = tuple(step.host for step in draft if isinstance(step, Boot))
     return Plan(
         turns=_turns(problem, draft),
         steps=steps,
-        bound=bound(problem),
+        bound=bound(replace(problem, order=order)),
         fullest=replay.fullest(),
         squeezed=tuple(sorted(problem.vms[vm].name for vm in squeezed)),
         together=tuple(sorted(replay.together)),
