@@ -19,11 +19,11 @@ from xenpatch.hotfix.intake import verify
 from xenpatch.hotfix.manifest import load_manifest
 from xenpatch.options import PatchOptions
 from xenpatch.plan import history
-from xenpatch.plan.durations import Durations
 from xenpatch.plan.history import MoveRecord, Record
 from xenpatch.plan.model import AUTO_WIDTH
 from xenpatch.plan.outlook import Outlook, look_ahead
 from xenpatch.plan.schedule import timetable
+from xenpatch.steps.foresight import learnt
 from xenpatch.xapi.inventory import Inventory
 from xenpatch.xapi.session import open_session
 from xenpatch.xapi.survey import read_inventory
@@ -142,9 +142,8 @@ def _options(name: str, folder: Path) -> PatchOptions:
 
 def _expected(pool: Inventory, options: PatchOptions) -> Outlook:
     """What `xenpatch plan` says of it."""
-    known = Durations.learn(history.read(pool.uuid))
     hosts = [host.uuid for host in pool.hosts]
-    return look_ahead(pool, hosts, options.policy(pool.release), durations=known)
+    return look_ahead(pool, hosts, options.policy(pool.release), durations=learnt(pool.uuid))
 
 
 def _ideal(expected: Outlook) -> float:

@@ -105,15 +105,15 @@ def bring_home(pool: XenServerPool, run: RunId, turn: Turn) -> int:
 
 def make_moves(pool: XenServerPool, run: RunId, turn: Turn, *, leaving: bool) -> int:
     """Start each move of the host's turn when its time has come, and return how many VMs have moved."""
-    moves: list[tuple[Move, PrefectFuture[str]]] = []
+    moves: list[PrefectFuture[str]] = []
     try:
         while (move := conductor().next_move(turn.host, leaving=leaving)) is not None:
             future = migrate_vm.submit(pool, run, move)
-            moves.append((move, future))
+            moves.append(future)
             future.add_done_callback(partial(report, conductor(), move))
     finally:
-        wait([future for _, future in moves])
-    return sum(_failure(future) is None for _, future in moves)
+        wait(moves)
+    return sum(_failure(future) is None for future in moves)
 
 
 def report(lead: Conductor, move: Move, ended: PrefectFuture[str]) -> None:

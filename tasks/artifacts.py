@@ -12,7 +12,7 @@ from prefect.artifacts import (
 
 from xenpatch.plan import words
 from xenpatch.plan.forecast import Forecast
-from xenpatch.plan.markdown import markdown
+from xenpatch.plan.markdown import costs, markdown
 from xenpatch.plan.model import Plan
 from xenpatch.prechecks.finding import Finding
 from xenpatch.report import RunReport
@@ -37,8 +37,7 @@ def plan(planned: Plan, seen: Forecast) -> None:
     """The plan: one row a step, under what it costs and when it will be over; and host by host."""
     rows = words.rows(planned, seen, planned.master)
     table = [dict(zip(words.HEADER, row, strict=True)) for row in rows]
-    header = "\n".join(f"- **{name}**: {value}" for name, value in words.header(planned, seen))
-    create_table_artifact(table=table, key="plan", description=header)
+    create_table_artifact(table=table, key="plan", description=costs(planned, seen))
     by_host = markdown(planned, seen, planned.master)
     create_markdown_artifact(
         markdown=by_host, key="plan-by-host", description="Who moves where, host by host"

@@ -18,15 +18,15 @@ from xenpatch import display
 from xenpatch.errors import InputError, Interrupted, SettingsUnavailable
 from xenpatch.hotfix.intake import Hotfix, verify
 from xenpatch.hotfix.manifest import HotfixUuid, known_manifests, load_manifest
-from xenpatch.options import PatchOptions
-from xenpatch.plan import history, words
-from xenpatch.plan.durations import Durations
+from xenpatch.options import WIDEST, PatchOptions
+from xenpatch.plan import words
 from xenpatch.plan.model import NoRoom
 from xenpatch.plan.outlook import Outlook, hosts_to_reboot, look_ahead
 from xenpatch.plan.picture import svg
 from xenpatch.plan.staying import staying
 from xenpatch.record import RunId
 from xenpatch.report import RunReport
+from xenpatch.steps.foresight import learnt
 from xenpatch.xapi.dump import read_pool as read_dump
 from xenpatch.xapi.inventory import Inventory
 from xenpatch.xapi.types import VmUuid
@@ -43,10 +43,6 @@ _QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
 }
 """Prefect's settings where the live view speaks instead; what the user has set stays."""
-
-
-_WIDEST = 64
-"""Hosts in the largest pool that there can be."""
 
 
 @dataclass(frozen=True)
@@ -154,9 +150,9 @@ def most_at_once(width: str) -> Literal["auto"] | int:
     """How many hosts `--width` means. Raises InputError."""
     if width == "auto":
         return "auto"
-    if width.isascii() and width.isdecimal() and len(width) <= 2 and 1 <= int(width) <= _WIDEST:
+    if width.isascii() and width.isdecimal() and len(width) <= 2 and 1 <= int(width) <= WIDEST:
         return int(width)
-    raise InputError(f"--width is a number of hosts from 1 to {_WIDEST}, or auto; {width!r} is neither.")
+    raise InputError(f"--width is a number of hosts from 1 to {WIDEST}, or auto; {width!r} is neither.")
 
 
 def plan(
@@ -178,7 +174,7 @@ def plan(
         hosts_to_reboot(pool, wanted),
         options.policy(pool.release),
         staying(pool, refused),
-        Durations.learn(history.read(pool.uuid)),
+        learnt(pool.uuid),
         notes,
     )
 

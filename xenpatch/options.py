@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from xenpatch.plan.model import AUTO_WIDTH, Placement, Policy
 
+WIDEST = 64
+"""Hosts in the largest pool that there can be."""
+
 _FEW = 2
 _MANY = 4
 _MANY_SINCE = (7, 0)
@@ -22,7 +25,7 @@ class PatchOptions(BaseModel):
         description="Where VMs end: home (where they were), free (where they were taken to, about half the "
         "moves), or affinity (only those with a home server come back).",
     )
-    width: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
+    width: Literal["auto"] | Annotated[int, Field(ge=1, le=WIDEST)] = Field(
         default=1,
         description="How many hosts may be out of service at once, the master always alone; auto takes up to "
         "four where that costs no further move.",

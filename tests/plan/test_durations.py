@@ -22,7 +22,7 @@ VM, OTHER = VmUuid("vm"), VmUuid("other")
 
 
 def moved(vm: VmUuid, gib: float, seconds: float, *, ok: bool = True) -> MoveRecord:
-    return MoveRecord(vm, int(gib * GIB), A, B, streams=1, seconds=seconds, ok=ok)
+    return MoveRecord(vm, int(gib * GIB), A, B, seconds=seconds, ok=ok)
 
 
 def on_line(fixed: float, rate: float, count: int = 20) -> list[Record]:

@@ -13,7 +13,7 @@ from xenpatch.units import GIB
 from xenpatch.xapi.types import HostUuid, PoolUuid, VmUuid
 
 POOL = PoolUuid("pool")
-MOVE = MoveRecord(VmUuid("vm"), 4 * GIB, HostUuid("a"), HostUuid("b"), streams=2, seconds=26.5)
+MOVE = MoveRecord(VmUuid("vm"), 4 * GIB, HostUuid("a"), HostUuid("b"), seconds=26.5)
 REBOOT = RebootRecord(HostUuid("a"), 700)
 
 

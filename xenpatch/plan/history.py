@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from xenpatch.state import state_folder
 from xenpatch.xapi.types import HostUuid, PoolUuid, VmUuid
 
 log = logging.getLogger(__name__)
@@ -23,16 +24,12 @@ _TRIM_ABOVE: Final = 4000
 
 @dataclass(frozen=True)
 class MoveRecord:
-    """A live migration of `memory` bytes; ``streams`` were under way on its hosts when it began, with itself.
-
-    ``seconds`` are those of the pool's task, or else ours; ``ok`` is False if it failed.
-    """
+    """A live migration of `memory` bytes; ``seconds`` are the task's by the pool's clock."""
 
     vm: VmUuid
     memory: int
     src: HostUuid
     dst: HostUuid
-    streams: int
     seconds: float
     ok: bool = True
 
@@ -55,7 +52,6 @@ _TYPES: Final[dict[str, type | tuple[type, ...]]] = {
     "src": str,
     "dst": str,
     "host": str,
-    "streams": int,
     "seconds": (int, float),
     "ok": bool,
 }
@@ -63,8 +59,7 @@ _TYPES: Final[dict[str, type | tuple[type, ...]]] = {
 
 def default_folder() -> Path:
     """Where histories are kept: the user's state folder."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "xenpatch" / "history"
+    return state_folder("history")
 
 
 def append(pool: PoolUuid, record: Record) -> None:

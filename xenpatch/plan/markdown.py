@@ -13,8 +13,12 @@ from xenpatch.xapi.types import HostUuid
 
 def markdown(plan: Plan, forecast: Forecast | None = None, master: HostUuid | None = None) -> str:
     """What it costs, and a table of what happens for the sake of each host: "vm-a -> xs1, vm-b -> xs2"."""
-    header = [f"- **{name}**: {_cell(value)}" for name, value in words.header(plan, forecast)]
-    return "\n".join([*header, ""]) + "\n" + by_host(plan, forecast, master)
+    return f"{costs(plan, forecast)}\n\n{by_host(plan, forecast, master)}"
+
+
+def costs(plan: Plan, forecast: Forecast | None = None) -> str:
+    """What it costs, as a list."""
+    return "\n".join(f"- **{name}**: {_cell(value)}" for name, value in words.header(plan, forecast))
 
 
 def by_host(plan: Plan, forecast: Forecast | None = None, master: HostUuid | None = None) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from xenpatch.errors import BackupFailed, PoolError
+from xenpatch.state import state_folder
 from xenpatch.xapi.files import download
 from xenpatch.xapi.inventory import Inventory
 from xenpatch.xapi.session import Session
@@ -16,8 +17,7 @@ from xenpatch.xapi.session import Session
 
 def default_folder() -> Path:
     """Where backups go unless told otherwise: the user's state folder."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "xenpatch" / "backups"
+    return state_folder("backups")
 
 
 def back_up(session: Session, pool: Inventory, folder: Path) -> Path:

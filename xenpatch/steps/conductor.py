@@ -37,7 +37,7 @@ class Conductor:
         self._begun: dict[HostUuid, Turn] = {}
         self._made: list[Move] = []
         self._out: set[HostUuid] = set()
-        self._failures: dict[VmUuid, list[str]] = {}
+        self._failures: Counter[VmUuid] = Counter()
         self._surprise: str | None = None
         self._error: BaseException | None = None
         self._aborted = False
@@ -91,10 +91,9 @@ class Conductor:
         """A move has not come about; the VM is where it was."""
         with self._changed:
             self._under_way.pop(move.no, None)
-            reasons = self._failures.setdefault(move.vm, [])
-            reasons.append(reason)
+            self._failures[move.vm] += 1
             self._surprise = reason
-            if len(reasons) >= TRIES:
+            if self._failures[move.vm] >= TRIES:
                 kind = ReturnFailed if move.homeward else DrainFailed
                 self._stop(kind(f"{move.vm_name}: {reason}"), move.turn)
             self._changed.notify_all()

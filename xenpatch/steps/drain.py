@@ -17,7 +17,7 @@ from xenpatch.steps.sounding import surprise
 from xenpatch.waiting import NotYet, wait_for
 from xenpatch.xapi import tasks
 from xenpatch.xapi.inventory import PowerState
-from xenpatch.xapi.objects import host_ref, vm_ref
+from xenpatch.xapi.objects import host_ref, pool_record, vm_ref
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import moment, read_places
 from xenpatch.xapi.types import HostRef, HostUuid, PoolUuid, VmRef
@@ -115,9 +115,9 @@ def _vm(session: Session, move: Move) -> tuple[VmRef, dict[str, Any]]:
 def _remember(session: Session, move: Move, task: dict[str, Any]) -> None:
     """Keep how long a move took, by the pool's own clock, for the estimates of later runs."""
     seconds = (moment(task["finished"]) - moment(task["created"])).total_seconds()
-    pool = PoolUuid(next(iter(session.read("pool.get_all_records").values()))["uuid"])
     well = task["status"] == "success"
-    history.append(pool, MoveRecord(move.vm, move.memory, move.src, move.dst, 1, seconds, well))
+    record = MoveRecord(move.vm, move.memory, move.src, move.dst, seconds, well)
+    history.append(PoolUuid(pool_record(session)["uuid"]), record)
 
 
 def _await_end(session: Session, move: Move) -> None:

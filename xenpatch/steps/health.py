@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from xenpatch.errors import PoolUnhealthy, WaitTimeout
 from xenpatch.waiting import NotYet, wait_for
+from xenpatch.xapi.objects import pool_record
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.types import HostUuid
 
@@ -32,7 +33,7 @@ def await_healthy(session: Session, but: Collection[HostUuid] = ()) -> None:
 
 
 def _wrong(session: Session, but: Collection[HostUuid]) -> list[str]:
-    pool = next(iter(session.read("pool.get_all_records").values()))
+    pool = pool_record(session)
     metrics = session.read("host_metrics.get_all_records")
     wrong = [
         f"{host['name_label']} is not in service"

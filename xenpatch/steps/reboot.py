@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from xenpatch.errors import PoolError, RebootFailed, ReplyLost, Unreachable, WaitTimeout, XapiFailure
 from xenpatch.hotfix.manifest import HotfixUuid
@@ -15,7 +14,7 @@ from xenpatch.steps.maintenance import prove_empty, put_into_service
 from xenpatch.steps.passing import is_passing
 from xenpatch.waiting import NotYet, grace, wait_for
 from xenpatch.xapi.inventory import Host
-from xenpatch.xapi.objects import host_ref
+from xenpatch.xapi.objects import host_ref, pool_record
 from xenpatch.xapi.one_host import attached_srs, read_host
 from xenpatch.xapi.session import PASSING_CODES, Session
 from xenpatch.xapi.survey import epoch, moment
@@ -70,7 +69,7 @@ def remember(session: Session, host: HostUuid, booted: Rebooted) -> None:
     """Keep how long the host was away until it was verified, for the estimates of later runs."""
     if booted.down_at is None:
         return
-    uuid = PoolUuid(_pool(session)["uuid"])
+    uuid = PoolUuid(pool_record(session)["uuid"])
     history.append(uuid, RebootRecord(host, _server_time(session) - booted.down_at))
 
 
@@ -203,13 +202,8 @@ def _plug(session: Session, here: Host, storage: frozenset[SrUuid]) -> None:
 
 def _server_time(session: Session) -> float:
     """The master's clock as epoch seconds."""
-    return moment(session.read("host.get_servertime", _pool(session)["master"])).timestamp()
+    return moment(session.read("host.get_servertime", pool_record(session)["master"])).timestamp()
 
 
 def _is_master(session: Session, host: HostUuid) -> bool:
-    return bool(_pool(session)["master"] == host_ref(session, host))
-
-
-def _pool(session: Session) -> dict[str, Any]:
-    record: dict[str, Any] = next(iter(session.read("pool.get_all_records").values()))
-    return record
+    return bool(pool_record(session)["master"] == host_ref(session, host))

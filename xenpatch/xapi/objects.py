@@ -1,5 +1,7 @@
 """From a uuid to the reference of the moment: references change when the master restarts."""
 
+from typing import Any
+
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.types import HostRef, HostUuid, PoolRef, VmRef, VmUuid
 
@@ -7,6 +9,12 @@ from xenpatch.xapi.types import HostRef, HostUuid, PoolRef, VmRef, VmUuid
 def pool_ref(session: Session) -> PoolRef:
     """The pool that the session talks to."""
     return PoolRef(session.read("pool.get_all")[0])
+
+
+def pool_record(session: Session) -> dict[str, Any]:
+    """The record of the pool that the session talks to."""
+    record: dict[str, Any] = next(iter(session.read("pool.get_all_records").values()))
+    return record
 
 
 def host_ref(session: Session, host: HostUuid) -> HostRef:
