@@ -13,6 +13,7 @@ from tasks.migrate import (
     plan_turning_back,
     put_back_into_service,
     take_out_of_service,
+    who_is_away,
     who_is_left,
 )
 from tasks.reboot import reboot_host
@@ -21,7 +22,7 @@ from tasks.verify import note_before, verify_host
 from xenpatch.errors import DrainFailed, LockLost, PoolError, ReturnFailed
 from xenpatch.hotfix.manifest import Manifest
 from xenpatch.options import PatchOptions
-from xenpatch.plan.model import Move, Turn
+from xenpatch.plan.model import Move, Placement, Turn
 from xenpatch.record import RunId
 from xenpatch.report import HostReport
 from xenpatch.steps.conductor import TRIES, Conductor, conductor
@@ -71,9 +72,11 @@ def empty(pool: XenServerPool, run: RunId, turn: Turn, manifest: Manifest) -> in
     except DrainFailed as failed:
         conductor().stop(failed, turn.host)
         put_back_into_service(pool, run, turn)
-        turn_back(pool, run, turn, manifest)
+        away = turn_back(pool, run, turn, manifest)
+        leave_maintenance(pool, run, turn, Placement.HOME)
+        but = f", but for {', '.join(away)}, which run on other hosts" if away else ""
         raise DrainFailed(
-            f"{turn.name} could not be emptied: {failed}. It is in service again with its VMs, was not "
+            f"{turn.name} could not be emptied: {failed}. It is in service again with its VMs{but}, was not "
             "rebooted, and no further host was touched. Cure the cause and start again to continue."
         ) from failed
     return moved
@@ -127,10 +130,11 @@ def report(lead: Conductor, move: Move, ended: PrefectFuture[str]) -> None:
         lead.failed(move, str(failure))
 
 
-def turn_back(pool: XenServerPool, run: RunId, turn: Turn, manifest: Manifest) -> None:
-    """Bring back what left the host in vain; what cannot come back stays where it runs."""
+def turn_back(pool: XenServerPool, run: RunId, turn: Turn, manifest: Manifest) -> tuple[str, ...]:
+    """Bring back what left the host in vain; the names of VMs that stay where they run all the same."""
     moves = plan_turning_back(pool, manifest, turn)
     wait([migrate_vm.submit(pool, run, move) for move in moves])
+    return who_is_away(pool, turn)
 
 
 def _failure(ended: PrefectFuture[str]) -> BaseException | None:

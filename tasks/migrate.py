@@ -18,7 +18,7 @@ from xenpatch.steps import drain, lifecycle, maintenance
 from xenpatch.steps.foresight import foresee
 from xenpatch.xapi.objects import host_ref
 from xenpatch.xapi.one_host import resident_names
-from xenpatch.xapi.survey import read_inventory
+from xenpatch.xapi.survey import read_inventory, read_places
 from xenpatch.xapi.types import HostUuid
 
 
@@ -49,6 +49,14 @@ def who_is_left(pool: XenServerPool, turn: Turn) -> tuple[str, ...]:
     """The names of VMs that are on the host although every planned move has been made."""
     with connected(pool) as session:
         return resident_names(session, host_ref(session, turn.host))
+
+
+@task(task_run_name="look who is away from {turn.name}", cache_policy=NO_CACHE, **RETRIED)
+def who_is_away(pool: XenServerPool, turn: Turn) -> tuple[str, ...]:
+    """The names of VMs whose home is the host, but which run elsewhere."""
+    with connected(pool) as session:
+        away = lifecycle.away(read_places(session))
+    return tuple(vm.name for vm, home in away if home.uuid == turn.host)
 
 
 @task(task_run_name="find the VMs that left {turn.name} in vain", cache_policy=NO_CACHE, **RETRIED)

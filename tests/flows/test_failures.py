@@ -19,6 +19,11 @@ from xenpatch.errors import (
     VerificationFailed,
 )
 from xenpatch.options import PatchOptions
+from xenpatch.plan.model import Plan
+from xenpatch.plan.planner import plan_run
+from xenpatch.record import homes
+from xenpatch.xapi.session import open_session
+from xenpatch.xapi.survey import read_inventory
 
 
 def fault(sim: SimulatedPool, call: str, do: dict[str, object], **more: object) -> None:
@@ -93,12 +98,40 @@ def test_a_host_that_cannot_be_emptied_goes_back_into_service(sim: SimulatedPool
         times="always",
     )
 
-    with pytest.raises(DrainFailed, match="in service again with its VMs"):
+    with pytest.raises(DrainFailed, match="in service again with its VMs, was not rebooted"):
         patch(sim, tmp_path)
 
+    master = next(row for row in sim.db.rows("host").values() if row["name__label"] == "xs1")
+    assert [key for key in master["other_config"] if key.startswith(("xenpatch", "MAINTENANCE"))] == []
     assert boots(sim) == []
     assert places(sim) == before
     assert set(power_changes(sim)) <= {"Running"}
+
+
+def test_vms_that_cannot_go_back_to_a_host_that_was_not_emptied_are_named(
+    sim: SimulatedPool, tmp_path: Path
+) -> None:
+    before = places(sim)
+    with open_session(block(sim).endpoint()) as session:
+        pool = read_inventory(session)
+    second = next(host for host in pool.hosts if host.name == "xs2")
+    plan = plan_run(pool, [host.uuid for host in pool.hosts], homes(pool))
+    assert isinstance(plan, Plan)
+    (gone,) = [move.vm_name for move in plan.out(second.uuid) if move.dst == pool.master]
+    (stubborn,) = [move.vm_name for move in plan.out(second.uuid) if move.vm_name != gone]
+    fault(
+        sim,
+        "VM.pool_migrate",
+        {"error": ["VM_MIGRATE_FAILED", "vm", "xs2", "xs3", "hvm"]},
+        object=stubborn,
+        times="always",
+    )
+
+    with pytest.raises(DrainFailed) as failed:
+        patch(sim, tmp_path)
+
+    assert f"in service again with its VMs, but for {gone}" in str(failed.value)
+    assert places(sim) == before | {gone: "xs1"}
 
 
 @pytest.mark.leaves("host xs2 is disabled")
