@@ -28,7 +28,7 @@ lint: $(DEVELOPMENT) ## Check style and types
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 
-bench: $(DEVELOPMENT) ## Measure whole runs on simulated pools; about a quarter of an hour
+bench: $(DEVELOPMENT) ## Measure whole runs on simulated pools; about 25 minutes
 	@$(PYTHON) -m benchmarks.runs
 
 bench-plan: $(DEVELOPMENT) ## Measure the planner on made pools; about four minutes

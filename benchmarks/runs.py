@@ -10,15 +10,14 @@ import multiprocessing
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks import one_run, run_tables
-from benchmarks.markdown import insert
+from benchmarks import command, one_run, run_tables
+from benchmarks.command import Judged
 from benchmarks.one_run import SPEED, Job
 from benchmarks.ours import POLICIES
 from benchmarks.results import XENCENTER
@@ -42,37 +41,28 @@ _PREFECT: Final = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print the tables, tell on standard error which runs missed a target."""
+    """Measure runs on pools of several sizes."""
     options = _parser().parse_args(arguments)
-    begun = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        runs = _measured((4,) if options.quick else options.hosts, Path(folder), options.jobs)
-    judged = run_tables.targets(runs)
-    text = "\n\n".join([run_tables.against(runs), run_tables.overheads(runs), goals(judged)])
-    sys.stdout.write(f"{text}\n")
-    for target in judged:
-        for one in target.missed:
-            sys.stderr.write(f"{target.what}: {target.wanted}; missed by {one}\n")
-    sys.stderr.write(f"measured in {time.perf_counter() - begun:.0f} s\n")
-    if options.write:
-        insert(options.write, MARKER, text)
-    return 0 if all(target.reached for target in judged) else 1
+    hosts = (4,) if options.quick else options.hosts
+    return command.conclude(lambda: _judged(hosts, options.jobs), MARKER, options.write)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="benchmarks.runs", description="What whole runs are worth.")
-    parser.add_argument("--hosts", type=_numbers, default=HOSTS, metavar="4,8,16", help="sizes of the pools")
-    parser.add_argument("--quick", action="store_true", help="only pools of 4 hosts")
-    parser.add_argument(
-        "--jobs", type=int, default=4, help="runs at once, 4 unless given; more disturb each other"
+    parser = command.parser(
+        "benchmarks.runs", "What whole runs are worth.", MARKER, quick="only pools of 4 hosts"
     )
+    parser.add_argument("--hosts", type=_numbers, default=HOSTS, metavar="4,8,16", help="sizes of the pools")
     parser.add_argument(
-        "--write",
-        type=Path,
-        metavar="FILE",
-        help=f"put the tables between <!-- {MARKER} --> and its end, too",
+        "--jobs", type=int, default=3, help="runs at once, 3 unless given; more disturb each other"
     )
     return parser
+
+
+def _judged(hosts: Sequence[int], at_once: int) -> Judged:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        runs = _measured(hosts, Path(folder), at_once)
+    judged = run_tables.targets(runs)
+    return "\n\n".join([run_tables.against(runs), run_tables.overheads(runs), goals(judged)]), judged
 
 
 def _numbers(text: str) -> tuple[int, ...]:

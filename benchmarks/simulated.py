@@ -6,10 +6,7 @@
 from __future__ import annotations
 
 import argparse
-import json
 import random
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +17,7 @@ from typing import Final
 from simulator import Model, SimulatedPool, memory
 from simulator.serve import serve
 from simulator.world import Durations
+from xenpatch.demo import served
 from xenpatch.plan.model import Move, Step
 from xenpatch.units import GIB
 from xenpatch.xapi.session import Endpoint
@@ -32,8 +30,6 @@ HOST_GIB: Final = 48
 TRUE: Final = replace(Durations(), down=380.0, toolstack_start=60.0, until_enabled=30.0)
 REBOOT: Final = TRUE.shutdown_grace + TRUE.down + TRUE.toolstack_start + TRUE.until_enabled
 """Seconds from host.reboot until the host has enabled itself: 480."""
-
-_CLOSING: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -50,27 +46,15 @@ class Served:
 @contextmanager
 def simulated(hosts: int, speed: float, journal: Path) -> Iterator[Served]:
     """A pool in the background until the end of the block."""
-    command = [sys.executable, "-m", __name__, "--hosts", str(hosts)]
-    command += ["--speed", str(speed), "--journal", str(journal)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
-        try:
-            line = process.stdout.readline() if process.stdout else ""
-            if not line:
-                raise RuntimeError(f"no simulated pool of {hosts} hosts has started; what it said is above")
-            pool = json.loads(line)
-            yield Served(
-                Endpoint((pool["url"],), pool["user"], pool["password"]),
-                Path(pool["hotfix"]),
-                Path(pool["manifest"]),
-                journal,
-                speed,
-            )
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(_CLOSING)
-            except subprocess.TimeoutExpired:
-                process.kill()
+    arguments = ("--hosts", str(hosts), "--speed", str(speed), "--journal", str(journal))
+    with served(__name__, *arguments) as pool:
+        yield Served(
+            Endpoint((pool["url"],), pool["user"], pool["password"]),
+            Path(pool["hotfix"]),
+            Path(pool["manifest"]),
+            journal,
+            speed,
+        )
 
 
 def true_seconds(step: Step) -> float:

@@ -60,10 +60,23 @@ def _run(console: Console) -> None:
 
 @contextmanager
 def _simulated(journal: Path) -> Iterator[dict[str, Any]]:
-    """A simulator in the background, from its first line until the end of the block."""
-    command = [sys.executable, "-m", "xenpatch", "simulate", "--speed", _SPEED, "--port", "0"]
+    """A simulator in the background."""
+    simulate = ("xenpatch", "simulate", "--speed", _SPEED, "--port", "0", "--journal", str(journal))
+    with served(*simulate) as pool:
+        yield pool
+
+
+@contextmanager
+def served(module: str, *arguments: str) -> Iterator[dict[str, Any]]:
+    """A module that serves a simulated pool, in a process of its own until the end of the block.
+
+    What it gives is the module's first line, which says where the pool is.
+    """
     with subprocess.Popen(  # noqa: S603 - our own program
-        [*command, "--journal", str(journal)], stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-m", module, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""
