@@ -42,6 +42,7 @@ def main() -> int:
 def _run(console: Console) -> None:
     _HOME.mkdir(exist_ok=True)
     os.environ.setdefault("PREFECT_HOME", str((_HOME / "prefect").absolute()))
+    os.environ.setdefault("XDG_STATE_HOME", str((_HOME / "state").absolute()))
     with tempfile.TemporaryDirectory() as folder, _simulated(Path(folder) / "journal") as pool:
         names = ", ".join(host["name"] for host in pool["hosts"])
         told = f"A simulated XenServer 6.0.2 pool ({names}) runs {_SPEED} times as fast as the clock."
