@@ -32,24 +32,24 @@ def serve(pool: Pool, out: TextIO) -> None:
 def _signals_as_bytes() -> Iterator[int]:
     """Yield a descriptor that a byte can be read from once a signal has come.
 
-    A pipe, as the handler must neither raise, since the pool may be half open, nor take a lock.
+    The interpreter writes the byte, in whichever thread the signal reaches: a handler would not run before
+    the main thread wakes from its read. Nor may it raise, since the pool may be half open.
     """
     reader, writer = os.pipe()
+    os.set_blocking(writer, False)
     before = {number: signal.getsignal(number) for number in _STOPPING}
+    woken = signal.set_wakeup_fd(writer)
 
-    def restore() -> None:
+    def restore(*_: object) -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    def told(*_: object) -> None:
-        os.write(writer, b".")
-        restore()
-
     for number in _STOPPING:
-        signal.signal(number, told)
+        signal.signal(number, restore)
     try:
         yield reader
     finally:
         restore()
+        signal.set_wakeup_fd(woken)
         os.close(reader)
         os.close(writer)

@@ -206,7 +206,8 @@ def test_a_vm_that_cannot_return_is_told_and_brought_home_by_the_next_run(
     patch(sim, tmp_path)
 
     assert places(sim) == before
-    assert boots(sim) == ["xs1", "xs3", "xs2"], "after the master the one with the fewest VMs"
+    assert boots(sim)[0] == "xs1"
+    assert sorted(boots(sim)) == ["xs1", "xs2", "xs3"], "in which order depends on who was home by then"
     assert list(traces(sim)) == []
 
 

@@ -28,12 +28,24 @@ from simulator.serve import serve
 
 serve(SimulatedPool(Model(hosts=2, vms=2)), sys.stdout)
 """
+REACHED_IN_ANOTHER_THREAD = """
+import signal, sys
+from simulator import Model, SimulatedPool
+from simulator.serve import serve
+
+class Pool(SimulatedPool):
+    def describe(self):
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
+        return super().describe()
+
+serve(Pool(Model(hosts=2, vms=2)), sys.stdout)
+"""
 
 
-@pytest.fixture
-def process() -> Iterator[subprocess.Popen[str]]:
+@pytest.fixture(params=[PROGRAM, REACHED_IN_ANOTHER_THREAD], ids=["usual", "in another thread"])
+def process(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", PROGRAM],
+        [sys.executable, "-W", "error", "-c", request.param],
         cwd=Path(__file__).parents[2],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
