@@ -129,7 +129,7 @@ def test_a_turn_ends_when_nothing_of_it_is_left(stage: Stage) -> None:
 
 
 def test_a_move_that_was_not_planned_is_shown_and_belongs_to_no_turn(stage: Stage) -> None:
-    stage.tell(MoveStarted(replace(DB, vm=vm("vm-new"), vm_name="vm-new")))
+    stage.tell(MoveStarted(DB._replace(vm=vm("vm-new"), vm_name="vm-new")))
     assert "vm-new: xs1 -> xs2 0%" in stage.lines()
     assert stage.row("xs2") == ["xs2", "in service", "1 to leave"]
 
@@ -149,7 +149,7 @@ def test_moves_under_way_have_a_line_each(stage: Stage) -> None:
 
 
 def test_names_are_shown_as_they_are_and_never_read_as_markup(stage: Stage) -> None:
-    stage.tell(MoveStarted(replace(DB, vm_name="vm [red] [/b]")), HostState(XS2, "[bold]xs2", Condition.DOWN))
+    stage.tell(MoveStarted(DB._replace(vm_name="vm [red] [/b]")), HostState(XS2, "[bold]xs2", Condition.DOWN))
     assert any("vm [red] [/b]: xs1" in line for line in stage.lines())
     assert any("[bold]xs2" in line for line in stage.lines())
 
@@ -275,7 +275,7 @@ def test_elsewhere_each_event_is_a_plain_line() -> None:
     out = StringIO()
     with show(Console(file=out, width=40), clock=Clock()):
         publish(HostState(XS1, "xs1", Condition.IN_SERVICE))
-        publish(MoveStarted(replace(DB, vm_name="vm [red] with a name that is longer than a line")))
+        publish(MoveStarted(DB._replace(vm_name="vm [red] with a name that is longer than a line")))
     assert out.getvalue().splitlines() == [
         "12:00:00 xs1 is in service",
         "12:00:00 vm [red] with a name that is longer than a line: xs1 -> xs2 (7 GiB)",

@@ -62,7 +62,7 @@ PLAN = Plan(
 
 def changed(no: int, **changes: Any) -> Plan:
     """The plan with one step changed."""
-    return replace(PLAN, steps=tuple(replace(s, **changes) if s.no == no else s for s in STEPS))
+    return replace(PLAN, steps=tuple(s._replace(**changes) if s.no == no else s for s in STEPS))
 
 
 def only(*numbers: int, **changes: Any) -> Plan:
@@ -81,5 +81,5 @@ def reordered(plan: Plan, *numbers: int) -> Plan:
     steps = sorted(plan.steps, key=lambda step: new[step.no])
     return replace(
         plan,
-        steps=tuple(replace(s, no=new[s.no], after=tuple(new[no] for no in s.after)) for s in steps),
+        steps=tuple(s._replace(no=new[s.no], after=tuple(new[no] for no in s.after)) for s in steps),
     )

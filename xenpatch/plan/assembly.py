@@ -47,10 +47,10 @@ class _Replay:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.at = list(problem.at)
-        self.free = problem.free()
+        self.free = list(problem.free)
         self.least = list(self.free)
         self.together: set[str] = set()
-        self.updated = problem.updated()
+        self.updated = set(problem.updated)
 
     def move(self, number: int, hop: Hop, after: tuple[int, ...]) -> Move:
         problem, size = self.problem, self.problem.size[hop.vm]

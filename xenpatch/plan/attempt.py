@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from xenpatch.plan import ha
@@ -17,7 +18,8 @@ class Stuck:
     """No place for `left` when it was the turn of `host`; `free` are the bytes free then on other hosts.
 
     ``returning`` says that these were to come home to it. ``unprotected`` says that there was a place, but
-    no longer one for the VMs that HA would have to restart.
+    no longer one for the VMs that HA would have to restart. Nothing is left where an attempt was given up
+    because it would have taken more waves than it may.
     """
 
     host: int
@@ -27,16 +29,16 @@ class Stuck:
     unprotected: bool = False
 
 
-def attempt(problem: Problem, tuning: Tuning) -> Draft | Stuck:
-    """Plan the whole run once; pure and deterministic.
+def attempt(problem: Problem, tuning: Tuning, waves: int | None = None) -> Draft | Stuck:
+    """Plan the whole run once, in so many waves at most; pure and deterministic.
 
     A wave takes as many hosts as its width allows and as can be emptied without a single extra move; a host
     alone may need VMs to be parked, or to make room.
     """
     if not tuning.last:
-        return _Attempt(problem, tuning).run()
+        return _Attempt(problem, tuning).run(waves or len(problem.order))
     staying = replace(problem, home=(ANYWHERE,) * len(problem.home))
-    draft = _Attempt(staying, tuning).run()
+    draft = _Attempt(staying, tuning).run(waves or len(problem.order))
     return draft if isinstance(draft, Stuck) else _homeward(problem, draft)
 
 
@@ -48,10 +50,12 @@ class _Attempt:
         self.emptying = Emptying(self.layout, tuning)
         self.wave = 0
 
-    def run(self) -> Draft | Stuck:
+    def run(self, waves: int) -> Draft | Stuck:
         layout, todo = self.layout, self._turns()
         self._return_home()
         while todo:
+            if self.wave + math.ceil(len(todo) / self.problem.policy.width) > waves:
+                return Stuck(todo[0], (), {})
             self.wave += 1
             wave = self._empty_some(todo)
             if isinstance(wave, Stuck):

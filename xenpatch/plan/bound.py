@@ -36,9 +36,9 @@ def _twice(problem: Problem) -> tuple[int, int]:
     Whenever a host has just been emptied, those that are not on updated hosts hold what these had no room
     for. Who is counted once counts in every later turn, too, so that the largest are the fewest.
     """
-    on = problem.residents()
-    free = problem.free()
-    room = sum(max(free[host], 0) for host in problem.updated() if problem.serving[host])
+    on = problem.residents
+    free = problem.free
+    room = sum(max(free[host], 0) for host in problem.updated if problem.serving[host])
     placed, counted, again, most = 0, 0, 0, 0
     begun: list[int] = []
     for host in problem.order:

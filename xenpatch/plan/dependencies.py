@@ -50,7 +50,7 @@ class _Account:
 class _Books:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.accounts = [_Account(free) for free in problem.free()]
+        self.accounts = [_Account(free) for free in problem.free]
         self.last_of: dict[int, int] = {}
         self.left: dict[tuple[int, int], int] = {}
         self.strangers: dict[int, set[int]] = {}
@@ -60,7 +60,7 @@ class _Books:
         self.barrier: set[int] = set()
         self.booting: dict[int, set[int]] = {}
         self.before: dict[int, set[int]] = {}
-        self.updated = problem.updated()
+        self.updated = set(problem.updated)
 
     def move(self, number: int, hop: Hop) -> tuple[int, ...]:
         size = self.problem.size[hop.vm]
@@ -81,9 +81,11 @@ class _Books:
     def _boots(self, hop: Hop) -> set[int]:
         """The reboots that a move waits for; each of them came after the master's."""
         homeward = hop.turn in self.updated
-        booted = {self.accounts[hop.dst].booted, self.accounts[hop.turn].booted if homeward else None}
-        before = set() if homeward else self.booting.get(hop.wave - 1, set())
-        return before | {number for number in booted if number is not None}
+        before = set() if homeward else set(self.booting.get(hop.wave - 1, ()))
+        for host in (hop.dst, hop.turn) if homeward else (hop.dst,):
+            if (booted := self.accounts[host].booted) is not None:
+                before.add(booted)
+        return before
 
     def boot(self, number: int, boot: Boot) -> tuple[int, ...]:
         alone = boot.host == self.problem.master

@@ -30,7 +30,7 @@ class Obstacles:
 def obstacles(problem: Problem) -> Obstacles:
     """Look at each host's turn: who could be where at all, and is there enough in sum."""
     nowhere, too_large = [], []
-    loads, free, on = problem.loads(), problem.free(), problem.residents()
+    loads, free, on = problem.loads, problem.free, problem.residents
     worst, missing = None, 0
     for host, others in turns(problem):
         for vm in on[host]:

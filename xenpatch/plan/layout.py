@@ -42,10 +42,9 @@ class Layout:
         self.draft: Draft = []
         self.at = list(problem.at)
         self.serving = list(problem.serving)
-        updated = problem.updated()
-        self.updated = [host in updated for host in range(len(problem.hosts))]
-        self.residents = [set(vms) for vms in problem.residents()]
-        self.free = problem.free()
+        self.updated = [host in problem.updated for host in range(len(problem.hosts))]
+        self.residents = [set(vms) for vms in problem.residents]
+        self.free = list(problem.free)
         self._per_byte = [1.0 / max(room, 1) for room in problem.room]
         self.spare = [int((1.0 - limit) * room) for room in problem.room]
         homes = zip(problem.at, problem.home, strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from xenpatch.xapi.types import HostUuid, PoolUuid, VmUuid
 
@@ -50,8 +50,7 @@ class Kind(StrEnum):
     RETURN = "return"  # home
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(NamedTuple):
     """One live migration. ``memory`` and ``free_after`` (on the target, once the VM is there) are bytes.
 
     ``turn`` is the host for whose sake it is made: the one to be emptied, or, if it is ``homeward``, the one
@@ -76,8 +75,7 @@ class Move:
     homeward: bool = False
 
 
-@dataclass(frozen=True)
-class Reboot:
+class Reboot(NamedTuple):
     """A host, empty by then, reboots and is verified; ``after`` as of a move."""
 
     host: HostUuid

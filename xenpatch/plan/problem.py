@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from xenpatch.plan.model import Placement, Policy
 from xenpatch.xapi.inventory import Host, Inventory, PowerState, Vm
@@ -44,24 +45,28 @@ class Problem:
     ha: bool = False
     squeezed: bool = False
 
-    def residents(self) -> list[list[int]]:
+    @cached_property
+    def residents(self) -> tuple[tuple[int, ...], ...]:
         """The VMs that can move, by the host where they are at the start."""
         found: list[list[int]] = [[] for _ in self.hosts]
         for vm, host in enumerate(self.at):
             found[host].append(vm)
-        return found
+        return tuple(map(tuple, found))
 
-    def loads(self) -> list[int]:
+    @cached_property
+    def loads(self) -> tuple[int, ...]:
         """Memory of the VMs that can move, by the host where they are at the start."""
-        return [sum(self.size[vm] for vm in vms) for vms in self.residents()]
+        return tuple(sum(self.size[vm] for vm in vms) for vms in self.residents)
 
-    def free(self) -> list[int]:
+    @cached_property
+    def free(self) -> tuple[int, ...]:
         """What these leave free, by host; below 0 where they have been ballooned down."""
-        return [room - load for room, load in zip(self.room, self.loads(), strict=True)]
+        return tuple(room - load for room, load in zip(self.room, self.loads, strict=True))
 
-    def updated(self) -> set[int]:
+    @cached_property
+    def updated(self) -> frozenset[int]:
         """The hosts that need no reboot."""
-        return set(range(len(self.hosts))) - set(self.order)
+        return frozenset(range(len(self.hosts))) - frozenset(self.order)
 
     def allows(self, vm: int, host: int) -> bool:
         """Whether the host can run the VM, memory and being in service aside."""
@@ -185,7 +190,7 @@ def _order(problem: Problem, reboots: Collection[int]) -> tuple[int, ...]:
 
     With the least loaded first, the fewest VMs find no room on updated hosts.
     """
-    loads = problem.loads()
+    loads = problem.loads
     by_load = sorted(
         reboots,
         key=lambda host: (host != problem.master, problem.serving[host], loads[host], host),

@@ -59,12 +59,12 @@ def fill_evenly(problem: Problem, draft: Draft, tuning: Tuning) -> Draft:
     low, high = _evenest(problem), 1.0
     limit = min(low + _MARGIN, high)
     for _ in range(_HALVINGS):
-        found = attempt(problem, replace(tuning, limit=limit))
+        found = attempt(problem, replace(tuning, limit=limit), waves=cost(draft)[1])
         if not isinstance(found, Stuck) and cost(found) <= cost(draft):
             draft, high = found, limit
         else:
             low = limit
-        if high - low <= _MARGIN:
+        if high <= low + _MARGIN:
             break
         limit = (low + high) / 2
     return draft
@@ -75,9 +75,9 @@ def _evenest(problem: Problem) -> float:
 
     The VMs of the first host are parked and come last; those of each further host go to the ones before it.
     """
-    loads = problem.loads()
-    updated = sum(problem.room[host] for host in problem.updated())
-    placed = sum(loads[host] for host in problem.updated())
+    loads = problem.loads
+    updated = sum(problem.room[host] for host in problem.updated)
+    placed = sum(loads[host] for host in problem.updated)
     shares = []
     for number, host in enumerate(problem.order):
         placed += loads[host] if number else 0

@@ -143,7 +143,7 @@ class _Words:
 
     def _rooms(self, host: int, others: Sequence[int] | None = None) -> list[Room]:
         """What the others, or some of them, have free at the start."""
-        free = self.problem.free()
+        free = self.problem.free
         return self._told({other: free[other] for other in others or self._others(host)})
 
     def _told(self, free: dict[int, int]) -> list[Room]:
