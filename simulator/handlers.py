@@ -13,6 +13,7 @@ MODULES: Final = (
     "pbd",
     "pool_messages",
     "pool_patch",
+    "protection",
     "sessions",
     "tasks",
     "upload",

@@ -88,3 +88,34 @@ def test_synchronising_the_database_needs_every_host(pool: SimulatedPool, api: A
     pool.db.update("host_metrics", api.host.get_metrics(host), live=False)
 
     assert failure(api.do, "pool.sync_database") == ["HOST_OFFLINE", host]
+
+
+def test_a_vm_is_protected_by_its_priority_and_a_running_one_at_once(api: Api) -> None:
+    running, off = api.named("VM", "vm-web-1"), api.named("VM", "vm-off-1")
+    assert failure(api.VM.set_ha_restart_priority, running, "high") == [
+        "INVALID_VALUE", "ha_restart_priority", "high",
+    ]  # fmt: skip
+
+    for vm in (running, off):
+        api.VM.set_ha_restart_priority(vm, "restart")
+
+    assert api.VM.get_ha_always_run(running)
+    assert not api.VM.get_ha_always_run(off)
+    api.VM.set_ha_always_run(running, False)
+    assert api.VM.get_ha_restart_priority(running) == ""
+    assert not api.VM.get_ha_always_run(running)
+
+
+def test_no_vm_is_protected_that_the_failover_plan_has_no_room_for(pool: SimulatedPool, api: Api) -> None:
+    (ref,) = api.pool.get_all()
+    large = api.named("VM", "vm-web-1")
+    pool.db.update("VM", large, memory__static_max=5 << 30)
+    api.do("pool.enable_ha", [], {})
+    api.pool.set_ha_host_failures_to_tolerate(ref, "1")
+
+    refused = failure(api.VM.set_ha_restart_priority, large, "restart")
+
+    assert refused == ["HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN"]
+    assert api.VM.get_ha_restart_priority(large) == ""
+    api.VM.set_ha_restart_priority(large, "best-effort")
+    assert not api.VM.get_ha_always_run(large)
