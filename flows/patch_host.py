@@ -7,6 +7,7 @@ from prefect import flow
 from prefect.futures import PrefectFuture, wait
 
 from blocks import Dom0SSH, XenServerPool
+from tasks.asleep import stop_vm, wake_vms, who_has_to_stop
 from tasks.maintenance import enter_maintenance, leave_maintenance
 from tasks.migrate import (
     migrate_vm,
@@ -20,12 +21,14 @@ from tasks.reboot import reboot_host
 from tasks.runner import begun, workers
 from tasks.verify import note_before, verify_host
 from xenpatch.errors import DrainFailed, LockLost, PoolError, ReturnFailed
-from xenpatch.hotfix.manifest import Manifest
-from xenpatch.options import PatchOptions
+from xenpatch.hotfix.bundle import Bundle
+from xenpatch.options import How, PatchOptions
 from xenpatch.plan.model import Move, Placement, Turn
 from xenpatch.record import RunId
 from xenpatch.report import HostReport
 from xenpatch.steps.conductor import TRIES, Conductor, conductor
+from xenpatch.xapi.inventory import Vm
+from xenpatch.xapi.types import VmUuid
 
 
 @flow(name="patch-host", flow_run_name="{turn.name}", task_runner=workers())
@@ -34,7 +37,7 @@ def patch_host(
     ssh: Dom0SSH | None,
     run: RunId,
     turn: Turn,
-    manifest: Manifest,
+    bundle: Bundle,
     options: PatchOptions,
 ) -> HostReport:
     """Patch one host, or only bring its VMs home if its turn was over; every step looks before it acts."""
@@ -43,11 +46,12 @@ def patch_host(
     moved, rebooted, verified = 0, None, None
     before = note_before(pool, run, ssh, turn)
     if turn.reboots:
-        moved = empty(pool, run, turn, manifest)
+        moved = empty(pool, run, turn, bundle, options)
     if before is not None:
-        rebooted = reboot_host(pool, run, turn, manifest, options.reboot_limit)
+        rebooted = reboot_host(pool, run, turn, bundle, options.reboot_limit)
         beside = conductor().out_of_service()
-        verified = verify_host(pool, ssh, turn, manifest, before, rebooted, beside)
+        verified = verify_host(pool, ssh, turn, bundle, before, rebooted, beside)
+    woken = wake_vms(pool, run, turn)
     conductor().updated(turn.host)
     home = bring_home(pool, run, turn)
     leave_maintenance(pool, run, turn, options.placement)
@@ -60,19 +64,23 @@ def patch_host(
         seconds=time.monotonic() - began,
         proved=verified.proved if verified else (),
         unchecked=verified.unchecked if verified else (),
+        stopped=woken,
     )
 
 
-def empty(pool: XenServerPool, run: RunId, turn: Turn, manifest: Manifest) -> int:
-    """Move the VMs away; a host that cannot be emptied goes back into service."""
+def empty(pool: XenServerPool, run: RunId, turn: Turn, bundle: Bundle, options: PatchOptions) -> int:
+    """Move the VMs away, and stop those that cannot; a host that cannot be emptied goes back into service."""
     take_out_of_service(pool, run, turn, conductor().out_of_service())
     try:
-        moved = move_away(pool, run, turn)
+        staying = who_has_to_stop(pool, turn, options)
+        moved = move_away(pool, run, turn, frozenset(vm.uuid for vm, _ in staying))
+        _stop(pool, run, turn, staying)
         enter_maintenance(pool, run, turn)
     except DrainFailed as failed:
         conductor().stop(failed, turn.host)
         put_back_into_service(pool, run, turn)
-        away = turn_back(pool, run, turn, manifest)
+        wake_vms(pool, run, turn)
+        away = turn_back(pool, run, turn, bundle)
         leave_maintenance(pool, run, turn, Placement.HOME)
         but = f", but for {', '.join(away)}, which run on other hosts" if away else ""
         raise DrainFailed(
@@ -82,16 +90,24 @@ def empty(pool: XenServerPool, run: RunId, turn: Turn, manifest: Manifest) -> in
     return moved
 
 
-def move_away(pool: XenServerPool, run: RunId, turn: Turn) -> int:
-    """Make the moves that empty the host; VMs that are there nevertheless have the rest planned anew."""
+def move_away(pool: XenServerPool, run: RunId, turn: Turn, staying: frozenset[VmUuid]) -> int:
+    """Make the moves that empty the host but for the VMs `staying`; others that are left are planned anew."""
     moved = make_moves(pool, run, turn, leaving=True)
     for _ in range(TRIES):
-        left = who_is_left(pool, turn)
+        left = who_is_left(pool, turn, staying)
         if not left:
             break
         conductor().surprised(f"{', '.join(left)} came to {turn.name} or cannot leave it")
         moved += make_moves(pool, run, turn, leaving=True)
     return moved
+
+
+def _stop(pool: XenServerPool, run: RunId, turn: Turn, staying: tuple[tuple[Vm, How], ...]) -> None:
+    """Stop VMs at once, each as allowed; raise the first failure when all are over."""
+    stops = [stop_vm.submit(pool, run, turn, vm, how) for vm, how in staying]
+    wait(stops)
+    for stop in stops:
+        stop.result()
 
 
 def bring_home(pool: XenServerPool, run: RunId, turn: Turn) -> int:
@@ -130,9 +146,9 @@ def report(lead: Conductor, move: Move, ended: PrefectFuture[str]) -> None:
         lead.failed(move, str(failure))
 
 
-def turn_back(pool: XenServerPool, run: RunId, turn: Turn, manifest: Manifest) -> tuple[str, ...]:
+def turn_back(pool: XenServerPool, run: RunId, turn: Turn, bundle: Bundle) -> tuple[str, ...]:
     """Bring back what left the host in vain; the names of VMs that stay where they run all the same."""
-    moves = plan_turning_back(pool, manifest, turn)
+    moves = plan_turning_back(pool, bundle, turn)
     wait([migrate_vm.submit(pool, run, move) for move in moves])
     return who_is_away(pool, turn)
 

@@ -1,188 +1,135 @@
-"""A pool: verify checksum, upload, precheck, record and backup, apply, each host in turn, report."""
+"""A pool: verify checksums, upload, precheck, record and backup, apply, each host in turn, report."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from prefect import flow
-from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from blocks import Dom0SSH, XenServerPool
-from flows.patch_host import patch_host
+from flows.job import Job
+from flows.ours import before_the_record, ours_until_the_end
+from flows.waves import wave_after_wave
 from tasks import artifacts
-from tasks.apply import apply_to_pool
-from tasks.checksum import verify_checksum
-from tasks.migrate import plan_anew
+from tasks.apply import apply_all
+from tasks.checksum import verify_all
+from tasks.guidance import hand_over, what_is_left
+from tasks.plan import plan_whole
 from tasks.precheck import look_at_pool, precheck
-from tasks.record import back_up, begin, finish, give_up
-from tasks.runner import SideBySide
-from tasks.upload import upload
-from xenpatch.errors import (
-    LockLost,
-    PoolError,
-    ReplyLost,
-    StepFailed,
-    TaskLost,
-    Unreachable,
-    WaitTimeout,
-    XapiFailure,
-    XenpatchError,
-)
+from tasks.record import back_up, begin, claim, clean, finish, withdraw
+from tasks.remedies import make_remedy, put_back
+from tasks.restarts import restart_toolstacks, restart_vms
+from tasks.upload import upload_all
+from xenpatch.errors import Refused
 from xenpatch.hotfix.intake import Hotfix
-from xenpatch.hotfix.manifest import Manifest
-from xenpatch.options import PatchOptions
-from xenpatch.plan.model import Placement, Plan, Turn
-from xenpatch.prechecks.finding import Finding
-from xenpatch.prechecks.picture import Picture
-from xenpatch.record import RunId, declare_dead
+from xenpatch.options import Mode, PatchOptions, Remedies
+from xenpatch.prechecks.finding import Finding, remedies
+from xenpatch.prechecks.remedy import Remedy
+from xenpatch.record import RunId
 from xenpatch.report import HostReport, RunReport
-from xenpatch.steps.conductor import conduct, conductor
+from xenpatch.steps.conductor import conductor
 
 
 def _name() -> str:
-    given = flow_run.parameters
-    return f"patch {Path(given['hotfix']).stem}"
+    return f"patch {', '.join(path.stem for path in _paths(flow_run.parameters['hotfix']))}"
+
+
+def _paths(given: Path | list[Path] | None) -> list[Path]:
+    """One path or several: Prefect gives the parameters back as it stored them, as text."""
+    several = given if isinstance(given, list) else [given] if given is not None else []
+    return [Path(path) for path in several]
 
 
 @flow(name="patch-pool", flow_run_name=_name)
 def patch_pool(
     pool: XenServerPool,
-    hotfix: Path,
-    manifest: Path | None = None,
+    hotfix: Path | list[Path],
+    manifest: Path | list[Path] | None = None,
     ssh: Dom0SSH | None = None,
     options: PatchOptions = PatchOptions(),  # noqa: B008 - frozen; Prefect shows its fields as a form
 ) -> RunReport:
-    """Patch a pool with one hotfix, host after host, the master first, without a running VM going down.
+    """Patch a pool, host after host, the master first, without a running VM going down.
 
     Args:
         pool: The pool.
-        hotfix: The .zip or .xsupdate file, where the flow runs.
-        manifest: The hotfix's manifest; not needed for a known hotfix.
+        hotfix: The .zip or .xsupdate file, where the flow runs; several, or a folder of them.
+        manifest: The hotfix's manifest, or those of several; not needed for a known hotfix.
         ssh: Access to the control domains; without it, packages are not checked.
         options: How the run goes about its work.
 
     """
     began = time.monotonic()
     run = RunId(f"{flow_run.id}.{flow_run.run_count}")
-    update = verify_checksum(hotfix, manifest)
-    picture = look_at_pool(pool, run, update, ssh, options)
+    hotfixes, notes = verify_all(_paths(hotfix), _paths(manifest))
+    picture = look_at_pool(pool, run, hotfixes, ssh, options, notes)
+    job = Job(pool, run, hotfixes, picture, ssh, options)
     if picture.done:
-        return _report(began, picture, update, ())
-    with _explained(BEFORE_THE_RECORD):
-        uploaded = upload(pool, update)
-        findings = precheck(pool, run, update, ssh, options, uploaded=uploaded)
-    with _ours_until_the_end(pool, run):
-        plan = begin(pool, run, picture, options)
-        backup = back_up(pool, options.backup_folder)
-        apply_to_pool(pool, run, update.manifest)
-        hosts = _wave_after_wave(pool, ssh, run, plan, update.manifest, options)
-        finish(pool, run, update.manifest, options)
-    return _report(began, picture, update, hosts, findings, backup, options.placement)
+        return _told(job.report(seconds=time.monotonic() - began))
+    with before_the_record():
+        uploaded = upload_all(pool, job.hotfixes)
+        findings = precheck(pool, run, hotfixes, ssh, options, uploaded=uploaded)
+    with ours_until_the_end(pool, run) as aside:
+        if options.mode is Mode.MANUAL:
+            report = _apply_only(job, findings)
+        else:
+            report = _patch(job, findings, uploaded, aside)
+    if options.clean:
+        clean(pool, job.bundle)
+    return _told(replace(report, seconds=time.monotonic() - began))
 
 
-def _wave_after_wave(
-    pool: XenServerPool,
-    ssh: Dom0SSH | None,
-    run: RunId,
-    plan: Plan,
-    manifest: Manifest,
-    options: PatchOptions,
-) -> tuple[HostReport, ...]:
-    """A subflow for each host; the next hosts are taken only when those before are verified.
-
-    Their VMs may still be on the way home then, as the plan allows.
-    """
-    lead = conduct(plan, lambda: plan_anew(pool, manifest, options))
-    bar, taken = artifacts.progress(len(plan.turns)), 0
-    with SideBySide[HostReport]() as beside:
-        try:
-            while turns := lead.next_turns():
-                artifacts.advance(bar, taken, taken + len(turns) + len(lead.waiting()))
-                taken += len(turns)
-                for turn in turns:
-                    beside.start(turn.host, _take_turn, pool, ssh, run, turn, manifest, options)
-        except PoolError as failed:
-            if isinstance(failed, LockLost):
-                lead.abort(failed)
-        except BaseException as ended:
-            lead.abort(ended)
-            raise
-        reports = beside.results(lead.culprit)
-    artifacts.advance(bar, len(reports), len(reports))
-    return reports
-
-
-def _take_turn(
-    pool: XenServerPool,
-    ssh: Dom0SSH | None,
-    run: RunId,
-    turn: Turn,
-    manifest: Manifest,
-    options: PatchOptions,
-) -> HostReport:
-    """Whatever ends a host's turn early lets no other one begin."""
-    try:
-        return patch_host(pool, ssh, run, turn, manifest, options)
-    except BaseException as failed:
-        conductor().stop(failed, turn.host)
-        raise
-
-
-@contextmanager
-def _ours_until_the_end(pool: XenServerPool, run: RunId) -> Iterator[None]:
-    """Whatever ends the run early, the record stays on the pool and says that this run acts no more."""
-    try:
-        with _explained(IN_THE_MIDDLE):
-            yield
-    except BaseException as failed:
-        try:
-            give_up(pool, run, (str(failed) or type(failed).__name__)[:500])
-        except XenpatchError as silent:
-            get_run_logger().warning("the pool could not be told that this run has stopped: %s", silent)
-            if isinstance(failed, PoolError):
-                raise PoolError(f"{failed} {UNTOLD}{declare_dead(run)}") from failed
-        raise
-
-
-@contextmanager
-def _explained(state: str) -> Iterator[None]:
-    """A failure that says only what failed gets the state of the pool and what to do next beside it."""
-    try:
-        yield
-    except (XapiFailure, ReplyLost, TaskLost, WaitTimeout, Unreachable) as bare:
-        raise StepFailed(f"{bare}. {state}") from bare
-
-
-IN_THE_MIDDLE = (
-    "No further host was touched, and every VM runs where it is; `xenpatch status` shows which host is out "
-    "of service and which VMs are away from home. Start again to continue."
-)
-BEFORE_THE_RECORD = "No host was touched; the hotfix may have been uploaded. Start again."
-UNTOLD = "The pool could not be told that this run has stopped. Before starting again, tell it: "
-
-
-def _report(
-    began: float,
-    picture: Picture,
-    update: Hotfix,
-    hosts: tuple[HostReport, ...],
-    findings: tuple[Finding, ...] = (),
-    backup: Path | None = None,
-    placement: Placement = Placement.HOME,
+def _patch(
+    job: Job, findings: tuple[Finding, ...], uploaded: tuple[Hotfix, ...], aside: list[Remedy]
 ) -> RunReport:
-    result = RunReport(
-        pool=picture.pool.name,
-        hotfix=update.manifest.name,
-        hosts=hosts,
-        all_hosts=tuple(host.name for host in picture.pool.hosts),
-        findings=findings,
-        backup=str(backup) if backup else None,
-        seconds=time.monotonic() - began,
-        earlier_boots=tuple(h.boot_time for h in picture.pool.hosts if h.uuid not in picture.todo),
-        placement=placement,
-        happened=conductor().happened() if hosts else None,
-    )
-    artifacts.report(result)
-    return result
+    """The automatic mode: all that has to follow is done, and the pool is as it was but for the hotfixes."""
+    pool, run, bundle, options = job.pool, job.run, job.bundle, job.options
+    begin(pool, run, bundle)
+    backup = back_up(pool, options.backup_folder)
+    findings = _put_aside(job, findings, uploaded, aside)
+    plan = plan_whole(pool, bundle, options)
+    apply_all(pool, run, bundle)
+    hosts: tuple[HostReport, ...] = wave_after_wave(job, plan)
+    restart_toolstacks(pool, run, bundle)
+    restart_vms(pool, run, bundle, options)
+    put_back(pool, run)
+    finish(pool, run, bundle, options)
+    left = what_is_left(pool, bundle)
+    happened = conductor().happened() if hosts else None
+    return job.report(hosts=hosts, findings=findings, backup=str(backup), happened=happened, left=left)
+
+
+def _apply_only(job: Job, findings: tuple[Finding, ...]) -> RunReport:
+    """The manual mode: apply, touch no VM and no host, and write down what is left to do."""
+    claim(job.pool, job.run, job.bundle)
+    backup = back_up(job.pool, job.options.backup_folder)
+    apply_all(job.pool, job.run, job.bundle)
+    todo, path = hand_over(job.pool, job.run, job.bundle, job.options.task_list)
+    return job.report(findings=findings, backup=str(backup), todo=todo, task_list=str(path))
+
+
+def _put_aside(
+    job: Job, findings: tuple[Finding, ...], uploaded: tuple[Hotfix, ...], aside: list[Remedy]
+) -> tuple[Finding, ...]:
+    """Make the remedies one after another, then look at everything again.
+
+    A pool that is refused then is given back as it was. Returns the findings of both looks.
+    """
+    wanted = remedies(findings) if job.options.remedy is Remedies.ALL else ()
+    for remedy in wanted:
+        aside.append(remedy)
+        make_remedy(job.pool, job.run, remedy)
+    if not wanted:
+        return findings
+    try:
+        left = precheck(job.pool, job.run, job.given, job.ssh, job.options, uploaded=uploaded, cured=True)
+    except Refused:
+        put_back(job.pool, job.run)
+        withdraw(job.pool, job.run, job.bundle)
+        raise
+    return (*(finding for finding in findings if finding.remedy), *left)
+
+
+def _told(report: RunReport) -> RunReport:
+    artifacts.report(report)
+    return report

@@ -26,7 +26,7 @@ def findings(found: Sequence[Finding]) -> None:
             "check": f.check,
             "of": f.subject,
             "finding": f.message,
-            "advice": f.advice,
+            "advice": f.help,
         }
         for f in found
     ]
@@ -54,6 +54,11 @@ def advance(bar: UUID, done: int, hosts: int) -> None:
     """Move the bar on."""
     share = 100.0 * done / max(hosts, 1)
     update_progress_artifact(bar, progress=share, description=f"{done} of {hosts} hosts done")
+
+
+def tasks_left(text: str) -> None:
+    """What a person has to do after a manual run."""
+    create_markdown_artifact(markdown=text, key="tasks-left", description="What is left to do, in this order")
 
 
 def report(result: RunReport) -> None:

@@ -1,20 +1,31 @@
-"""Verify the hotfix file against what was published."""
+"""Verify the hotfix files against what was published."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.telling import telling
+from xenpatch.hotfix.choice import files, in_order, manifest_for
 from xenpatch.hotfix.intake import Hotfix, verify
-from xenpatch.hotfix.manifest import load_manifest
+from xenpatch.hotfix.manifest import Manifest
 from xenpatch.progress import Step
 
 
-@task(task_run_name="verify checksum of {hotfix.name}", cache_policy=NO_CACHE)
-def verify_checksum(hotfix: Path, manifest: Path | None) -> Hotfix:
+@task(task_run_name="verify checksum of {file.name}", cache_policy=NO_CACHE)
+def verify_checksum(file: Path, manifest: Manifest | None) -> Hotfix:
     """Read the file and compare its sums; raise HotfixError before anything is contacted."""
-    with telling(Step.CHECKSUM, f"verify {hotfix.name}") as told:
-        found = verify(hotfix, load_manifest(manifest) if manifest else None, on_progress=told.bytes_done)
+    with telling(Step.CHECKSUM, f"verify {file.name}") as told:
+        found = verify(file, manifest, on_progress=told.bytes_done)
         told.done(f"{found.manifest.name}, {len(found.files)} files as published")
     return found
+
+
+def verify_all(
+    given: Sequence[Path], manifests: Sequence[Path]
+) -> tuple[tuple[Hotfix, ...], tuple[str, ...]]:
+    """Every file, of folders those in them: what to install, in its order, and why the rest is left out."""
+    found = files(given)
+    alone = len(found) == 1
+    return in_order([verify_checksum(file, manifest_for(file, manifests, alone=alone)) for file in found])

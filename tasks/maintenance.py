@@ -10,6 +10,7 @@ from tasks.telling import telling
 from xenpatch.plan.model import Placement, Turn
 from xenpatch.progress import Step
 from xenpatch.record import RunId, assert_ours
+from xenpatch.sleepers import sleepers
 from xenpatch.steps import lifecycle, maintenance
 from xenpatch.xapi.survey import read_places
 
@@ -27,6 +28,7 @@ def leave_maintenance(pool: XenServerPool, run: RunId, turn: Turn, placement: Pl
     """Remove the marks, unless VMs of the host are still to come home: then the end of the run does."""
     with connected(pool) as session:
         assert_ours(session, run)
-        away = lifecycle.away(read_places(session), placement)
-        if not any(home.uuid == turn.host for _, home in away):
+        seen = read_places(session)
+        away = any(home.uuid == turn.host for _, home in lifecycle.away(seen, placement))
+        if not away and not any(sleepers(seen.host(turn.host).other_config)):
             maintenance.leave(session, turn.host)

@@ -2,24 +2,20 @@
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.logging import get_run_logger
 
 from blocks import XenServerPool
-from tasks import artifacts
 from tasks.connection import connected
 from tasks.retries import RETRIED
 from tasks.telling import telling
-from xenpatch.hotfix.manifest import Manifest
-from xenpatch.options import PatchOptions
-from xenpatch.plan.model import Move, Plan, Turn
-from xenpatch.progress import Condition, HostState, Planned, Step, publish
+from xenpatch.hotfix.bundle import Bundle
+from xenpatch.plan.model import Move, Turn
+from xenpatch.progress import Condition, HostState, Step, publish
 from xenpatch.record import RunId, assert_ours
 from xenpatch.steps import drain, lifecycle, maintenance
-from xenpatch.steps.foresight import foresee
 from xenpatch.xapi.objects import host_ref
 from xenpatch.xapi.one_host import resident_names
 from xenpatch.xapi.survey import read_inventory, read_places
-from xenpatch.xapi.types import HostUuid
+from xenpatch.xapi.types import HostUuid, VmUuid
 
 
 @task(task_run_name="take {turn.name} out of service", cache_policy=NO_CACHE, **RETRIED)
@@ -32,23 +28,11 @@ def take_out_of_service(pool: XenServerPool, run: RunId, turn: Turn, beside: fro
         told.done("disabled")
 
 
-@task(task_run_name="plan anew what is left", cache_policy=NO_CACHE, **RETRIED)
-def plan_anew(pool: XenServerPool, manifest: Manifest, options: PatchOptions) -> Plan:
-    """A plan from the pool as it is now; raise DrainFailed when there is none."""
-    with connected(pool) as session:
-        plan = lifecycle.plan_rest(session, manifest, options)
-    get_run_logger().info("the pool has changed, so what is left was planned anew")
-    seen = foresee(plan)
-    publish(Planned(plan, seen))
-    artifacts.plan(plan, seen)
-    return plan
-
-
 @task(task_run_name="look who is left on {turn.name}", cache_policy=NO_CACHE, **RETRIED)
-def who_is_left(pool: XenServerPool, turn: Turn) -> tuple[str, ...]:
-    """The names of VMs that are on the host although every planned move has been made."""
+def who_is_left(pool: XenServerPool, turn: Turn, staying: frozenset[VmUuid]) -> tuple[str, ...]:
+    """The names of VMs that are on the host, `staying` aside, although every planned move was made."""
     with connected(pool) as session:
-        return resident_names(session, host_ref(session, turn.host))
+        return resident_names(session, host_ref(session, turn.host), staying)
 
 
 @task(task_run_name="look who is away from {turn.name}", cache_policy=NO_CACHE, **RETRIED)
@@ -60,10 +44,10 @@ def who_is_away(pool: XenServerPool, turn: Turn) -> tuple[str, ...]:
 
 
 @task(task_run_name="find the VMs that left {turn.name} in vain", cache_policy=NO_CACHE, **RETRIED)
-def plan_turning_back(pool: XenServerPool, manifest: Manifest, turn: Turn) -> tuple[Move, ...]:
+def plan_turning_back(pool: XenServerPool, bundle: Bundle, turn: Turn) -> tuple[Move, ...]:
     """The moves that bring VMs back to a host that is not rebooted after all."""
     with connected(pool) as session:
-        return lifecycle.turn_back(read_inventory(session), turn.host, manifest)
+        return lifecycle.turn_back(read_inventory(session), turn.host, bundle)
 
 
 @task(task_run_name="migrate {move.vm_name} → {move.dst_name}", cache_policy=NO_CACHE, **RETRIED)

@@ -2,15 +2,16 @@
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
 
 from blocks import Dom0SSH, XenServerPool
 from tasks import artifacts
 from tasks.connection import connected
 from tasks.retries import RETRIED
 from tasks.telling import telling
-from xenpatch.errors import PrecheckRefused, Refused
+from xenpatch.errors import PoolError, PrecheckRefused, Refused
 from xenpatch.hotfix.intake import Hotfix
-from xenpatch.options import PatchOptions
+from xenpatch.options import PatchOptions, Remedies
 from xenpatch.plan.model import Plan
 from xenpatch.prechecks.finding import Finding
 from xenpatch.prechecks.picture import Picture
@@ -20,17 +21,22 @@ from xenpatch.steps.foresight import foresee
 from xenpatch.steps.precheck import ask_hosts, look, refuse_if_blocked
 from xenpatch.updates.mechanism import mechanism_for
 from xenpatch.xapi.inventory import Host
-from xenpatch.xapi.session import open_session
+from xenpatch.xapi.session import Session, open_session
 from xenpatch.xapi.survey import read_inventory
 
 
 @task(task_run_name="look at the pool", cache_policy=NO_CACHE)
 def look_at_pool(
-    pool: XenServerPool, run: RunId, hotfix: Hotfix, ssh: Dom0SSH | None, options: PatchOptions
+    pool: XenServerPool,
+    run: RunId,
+    hotfixes: tuple[Hotfix, ...],
+    ssh: Dom0SSH | None,
+    options: PatchOptions,
+    notes: tuple[str, ...] = (),
 ) -> Picture:
-    """Everything that can be checked without the hotfix on the pool; raise PrecheckRefused."""
+    """Everything that can be checked without the hotfixes on the pool; raise PrecheckRefused."""
     with telling(Step.PRECHECK, "look at the pool") as told, open_session(pool.endpoint()) as session:
-        picture = look(session, run, hotfix, ssh.access(pool) if ssh else None, options)
+        picture = look(session, run, hotfixes, ssh.access(pool) if ssh else None, options, notes)
         for host in picture.pool.hosts:
             publish(HostState(host.uuid, host.name, _condition(picture, host)))
         if isinstance(picture.plan, Plan):
@@ -40,28 +46,40 @@ def look_at_pool(
     return picture
 
 
-@task(task_run_name="precheck {hotfix.manifest.name} on every host", cache_policy=NO_CACHE, **RETRIED)
+@task(task_run_name="precheck every host", cache_policy=NO_CACHE, **RETRIED)
 def precheck(
     pool: XenServerPool,
     run: RunId,
-    hotfix: Hotfix,
+    hotfixes: tuple[Hotfix, ...],
     ssh: Dom0SSH | None,
     options: PatchOptions,
     *,
-    uploaded: bool,
+    uploaded: tuple[Hotfix, ...],
+    cured: bool = False,
 ) -> tuple[Finding, ...]:
-    """Everything again, and each host's own precheck; a refusal takes our upload off the pool again."""
+    """Everything again, and each host's own precheck; a refusal takes our uploads off the pool again.
+
+    ``cured`` says that the remedies were made: then nothing more is let pass because it has one.
+    """
     with telling(Step.PRECHECK, "precheck every host") as told, connected(pool) as session:
         try:
-            picture = look(session, run, hotfix, ssh.access(pool) if ssh else None, options)
-            findings = _refuse_with_report(ask_hosts(session, hotfix, picture))
+            picture = look(session, run, hotfixes, ssh.access(pool) if ssh else None, options)
+            findings = _refuse_with_report(ask_hosts(session, hotfixes, picture), cured=cured)
         except Refused:
-            if uploaded:
-                mechanism_for(read_inventory(session)).remove(session, hotfix.manifest)
+            _take_back(session, uploaded)
             raise
         artifacts.findings(findings)
         told.done(f"{len(findings)} findings, none blocks")
     return findings
+
+
+def _take_back(session: Session, uploaded: tuple[Hotfix, ...]) -> None:
+    """Remove our uploads; a failure of that must not hide the refusal, and is only told."""
+    for hotfix in uploaded:
+        try:
+            mechanism_for(read_inventory(session)).remove(session, hotfix.manifest)
+        except PoolError as stays:
+            get_run_logger().warning("%s stays uploaded: %s", hotfix.manifest.name, stays)
 
 
 def _condition(picture: Picture, host: Host) -> Condition:
@@ -70,9 +88,10 @@ def _condition(picture: Picture, host: Host) -> Condition:
     return Condition.IN_SERVICE if host.enabled and host.live else Condition.DISABLED
 
 
-def _refuse_with_report(picture: Picture) -> tuple[Finding, ...]:
+def _refuse_with_report(picture: Picture, *, cured: bool = False) -> tuple[Finding, ...]:
+    to_be_cured = picture.options.remedy is Remedies.ALL and not cured
     try:
-        return refuse_if_blocked(picture)
+        return refuse_if_blocked(picture, cured=to_be_cured)
     except PrecheckRefused as refused:
         artifacts.findings(refused.findings)
         raise

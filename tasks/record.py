@@ -1,30 +1,25 @@
 """Make the pool this run's own, keep a copy of its database, and give it back at the end."""
 
-import os
 from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
 
 from blocks import XenServerPool
-from tasks import artifacts
-from tasks.connection import connected
+from tasks.connection import LAST_WORD, connected
 from tasks.retries import RETRIED
 from tasks.telling import telling
 from xenpatch import record
-from xenpatch.hotfix.manifest import Manifest
+from xenpatch.errors import XapiFailure
+from xenpatch.hotfix.bundle import Bundle
 from xenpatch.options import PatchOptions
-from xenpatch.plan.model import Plan
-from xenpatch.prechecks.picture import Picture
-from xenpatch.progress import Planned, Step, publish
+from xenpatch.progress import Step
 from xenpatch.record import RunId
 from xenpatch.steps import backup, lifecycle
-from xenpatch.steps.foresight import foresee
+from xenpatch.updates.mechanism import mechanism_for
 from xenpatch.xapi.session import open_session
 from xenpatch.xapi.survey import read_inventory
-
-_LAST_WORD = float(os.environ.get("XENPATCH_LAST_WORD_SECONDS", "20"))
-"""Who cancels a flow does not wait long for the pool to hear of it."""
 
 
 @task(task_run_name="back up the pool database", cache_policy=NO_CACHE)
@@ -37,27 +32,49 @@ def back_up(pool: XenServerPool, folder: Path | None) -> Path:
 
 
 @task(task_run_name="write the run record", cache_policy=NO_CACHE, **RETRIED)
-def begin(pool: XenServerPool, run: RunId, picture: Picture, options: PatchOptions) -> Plan:
-    """Claim the pool and fix the plan."""
+def begin(pool: XenServerPool, run: RunId, bundle: Bundle) -> None:
+    """Claim the pool."""
     with telling(Step.RECORD, "write the run record") as told, connected(pool) as session:
-        plan = lifecycle.begin(session, run, picture, options)
+        lifecycle.begin(session, run, bundle)
         told.done(f"run {run}")
-    seen = foresee(plan)
-    publish(Planned(plan, seen))
-    artifacts.plan(plan, seen)
-    return plan
 
 
-@task(task_run_name="prove that {manifest.name} is fully applied", cache_policy=NO_CACHE, **RETRIED)
-def finish(pool: XenServerPool, run: RunId, manifest: Manifest, options: PatchOptions) -> tuple[str, ...]:
+@task(task_run_name="write the run record", cache_policy=NO_CACHE, **RETRIED)
+def claim(pool: XenServerPool, run: RunId, bundle: Bundle) -> None:
+    """Claim the pool for a run that touches no host."""
+    with telling(Step.RECORD, "write the run record") as told, connected(pool) as session:
+        lifecycle.claim(session, run, bundle)
+        told.done(f"run {run}")
+
+
+@task(task_run_name="take the run record away again", cache_policy=NO_CACHE, **RETRIED)
+def withdraw(pool: XenServerPool, run: RunId, bundle: Bundle) -> bool:
+    """Give the pool back as it was, if no host was touched; say whether."""
+    with connected(pool) as session:
+        return lifecycle.withdraw(session, run, bundle)
+
+
+@task(task_run_name="prove that {bundle.name} is fully applied", cache_policy=NO_CACHE, **RETRIED)
+def finish(pool: XenServerPool, run: RunId, bundle: Bundle, options: PatchOptions) -> tuple[str, ...]:
     """Prove the end, remove the run record, and return the names of the pool's hosts."""
     with telling(Step.REPORT, "fully applied") as told, connected(pool) as session:
-        hosts = lifecycle.end(session, run, manifest, options.placement).hosts
-        told.done(f"{manifest.name} is fully applied: {', '.join(host.name for host in hosts)}")
+        hosts = lifecycle.end(session, run, bundle, options).hosts
+        told.done(f"{bundle.name} is fully applied: {', '.join(host.name for host in hosts)}")
     return tuple(host.name for host in hosts)
+
+
+@task(task_run_name="remove the files of {bundle.name}", cache_policy=NO_CACHE, **RETRIED)
+def clean(pool: XenServerPool, bundle: Bundle) -> None:
+    """Free the space that the hotfix's files take; a failure is only told, as the pool is patched."""
+    with connected(pool) as session:
+        for manifest in bundle.manifests:
+            try:
+                mechanism_for(read_inventory(session)).clean(session, manifest)
+            except XapiFailure as refused:
+                get_run_logger().warning("the files of %s were not removed: %s", manifest.name, refused)
 
 
 def give_up(pool: XenServerPool, run: RunId, reason: str) -> None:
     """Leave the record with the mark that this run acts no more, so that another may continue it."""
-    with open_session(pool.endpoint(), patience=_LAST_WORD) as session:
+    with open_session(pool.endpoint(), patience=LAST_WORD) as session:
         record.mark_stopped(session, run, reason)

@@ -21,7 +21,16 @@ def upload(pool: XenServerPool, hotfix: Hotfix) -> bool:
         telling(Step.UPLOAD, f"upload {hotfix.manifest.name}") as told,
         connected(pool) as session,
     ):
-        mechanism = mechanism_for(read_inventory(session))
+        seen = read_inventory(session)
+        if all(host.has(hotfix.manifest.uuid) for host in seen.hosts):
+            told.done("every host has it already")
+            return False
+        mechanism = mechanism_for(seen)
         uploaded = mechanism.bring(session, hotfix, lambda sent: told.bytes_done(sent, size))
         told.done(f"{size} bytes uploaded" if uploaded else "it is on the pool already")
     return uploaded
+
+
+def upload_all(pool: XenServerPool, hotfixes: tuple[Hotfix, ...]) -> tuple[Hotfix, ...]:
+    """Bring all of them; those that were uploaded now."""
+    return tuple(hotfix for hotfix in hotfixes if upload(pool, hotfix))

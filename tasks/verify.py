@@ -8,7 +8,7 @@ from blocks import Dom0SSH, XenServerPool
 from tasks.connection import connected
 from tasks.retries import RETRIED
 from tasks.telling import telling
-from xenpatch.hotfix.manifest import Manifest
+from xenpatch.hotfix.bundle import Bundle
 from xenpatch.plan.model import Turn
 from xenpatch.progress import Condition, HostState, Step, publish
 from xenpatch.record import RunId, assert_ours
@@ -34,7 +34,7 @@ def verify_host(
     pool: XenServerPool,
     ssh: Dom0SSH | None,
     turn: Turn,
-    manifest: Manifest,
+    bundle: Bundle,
     before: Baseline,
     booted: Rebooted,
     beside: frozenset[HostUuid],
@@ -45,7 +45,7 @@ def verify_host(
         connected(pool) as session,
     ):
         access = ssh.access(pool) if ssh else None
-        verified = steps.verify(session, turn.host, manifest, before, access, beside)
+        verified = steps.verify(session, turn.host, bundle, before, access, beside)
         remember(session, turn.host, booted)
         told.done(", ".join(verified.proved))
     publish(HostState(turn.host, turn.name, Condition.PATCHED))

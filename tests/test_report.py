@@ -18,7 +18,7 @@ def turn(name: str, *, down_at: float | None, up_at: float) -> HostReport:
 
 
 def report(*hosts: HostReport) -> RunReport:
-    return RunReport("pool", "XS602E008", hosts, tuple(host.name for host in hosts), backup="backup.xml")
+    return RunReport("pool", "XS602E008", tuple(host.name for host in hosts), hosts, backup="backup.xml")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_mixed_time_is_from_the_first_new_boot_to_the_last_old_host_going_down(
 
 def test_hosts_that_were_done_before_count_in_the_mixed_time() -> None:
     continued = RunReport(
-        "pool", "X", (turn("xs2", down_at=400, up_at=600),), ("xs1", "xs2"), earlier_boots=(100.0,)
+        "pool", "X", ("xs1", "xs2"), (turn("xs2", down_at=400, up_at=600),), earlier_boots=(100.0,)
     )
 
     assert continued.mixed_seconds == 300
@@ -52,4 +52,4 @@ def test_a_check_that_could_not_be_made_is_named_once() -> None:
 
 
 def test_a_run_that_had_nothing_to_do_says_so() -> None:
-    assert "nothing was changed" in RunReport("pool", "XS602E008", (), ("xs1",)).summary()[0]
+    assert "nothing was changed" in RunReport("pool", "XS602E008", ("xs1",)).summary()[0]

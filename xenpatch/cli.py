@@ -14,9 +14,10 @@ from typer.core import TyperGroup
 
 from xenpatch import commands, display
 from xenpatch.errors import InputError, Interrupted, PrecheckRefused, Refused, Stopped, XenpatchError
-from xenpatch.options import PatchOptions
+from xenpatch.options import How, Mode, PatchOptions, Remedies
 from xenpatch.plan.document import document
 from xenpatch.plan.model import NoRoom, Placement
+from xenpatch.prechecks.consent import REASONS
 
 EXIT_CODES: tuple[tuple[type[Exception], int, str], ...] = (
     (InputError, 2, "Bad input:"),
@@ -106,13 +107,38 @@ def hotfix_check(
     display.hotfix(Console(), commands.check_hotfix(file, manifest))
 
 
-@app.command()
-def patch(
-    hotfix: Annotated[Path, typer.Option(metavar="FILE", help="The .zip or .xsupdate file.")],
+@hotfix_app.command("list")
+def hotfix_list(
     pool: PoolUrl = None,
     pool_block: PoolBlock = None,
     user: User = "root",
-    manifest: ManifestFile = None,
+    certificate: Certificate = None,
+    ca: Ca = None,
+    legacy: Legacy = False,
+) -> None:
+    """Show the known hotfixes of the pool's version: applied, superseded or missing; changes nothing."""
+    access = commands.Access(pool, pool_block, user, certificate, ca, legacy=legacy)
+    display.hotfixes(Console(), commands.read_pool(access))
+
+
+@app.command()
+def patch(
+    hotfix: Annotated[
+        list[Path],
+        typer.Option(
+            metavar="FILE", help="The .zip or .xsupdate file, or a folder of them. May be given again."
+        ),
+    ],
+    pool: PoolUrl = None,
+    pool_block: PoolBlock = None,
+    user: User = "root",
+    manifest: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="The hotfix's manifest; not needed for a known hotfix. May be given again.",
+        ),
+    ] = None,
     certificate: Certificate = None,
     ca: Ca = None,
     legacy: Legacy = False,
@@ -132,10 +158,39 @@ def patch(
     ssh_block: Annotated[
         str | None, typer.Option(metavar="NAME", help="A saved Dom0SSH block instead of the --ssh options.")
     ] = None,
+    mode: Annotated[
+        Mode, typer.Option(help="Who does what follows the apply: the run, or you with a list.")
+    ] = Mode.AUTOMATIC,
+    task_list: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where --mode manual writes its list.")
+    ] = None,
+    remedy: Annotated[
+        Remedies, typer.Option(help="Put HA, WLB, CDs and the like aside for the time of the run.")
+    ] = Remedies.ASK,
+    stop: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHO=HOW",
+            help="A VM that cannot move may be stopped while its host reboots. WHO: its name, its uuid, or a "
+            f"reason ({', '.join(REASONS)}). HOW: {', '.join(How)}. May be given again.",
+        ),
+    ] = None,
     placement: PlacementOption = Placement.HOME,
     width: WidthOption = "1",
     moves_per_host: MovesPerHost = None,
     squeeze: Squeeze = False,
+    hosts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B", help="Reboot only these hosts now, and the master; the others are left to do."
+        ),
+    ] = None,
+    restart_vms: Annotated[
+        bool, typer.Option("--restart-vms", help="Restart VMs, one by one, where a hotfix asks for it.")
+    ] = False,
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Remove the hotfix's files from the hosts after success.")
+    ] = False,
     reboot_limit: Annotated[float, typer.Option(min=1, help="Seconds that a reboot may take.")] = 1800.0,
     backup_folder: Annotated[
         Path | None,
@@ -149,6 +204,13 @@ def patch(
     access = commands.Access(pool, pool_block, user, certificate, ca, legacy=legacy)
     shell = commands.Shell(known_hosts, ssh_user, ssh_port, ssh_key, ssh_block)
     how = PatchOptions(
+        mode=mode,
+        task_list=task_list,
+        remedy=remedy,
+        stop=commands.consents(stop or []),
+        hosts=tuple(name.strip() for name in (hosts or "").split(",") if name.strip()),
+        restart_vms=restart_vms,
+        clean=clean,
         placement=placement,
         width=commands.most_at_once(width),
         moves_per_host=moves_per_host,
@@ -156,7 +218,7 @@ def patch(
         reboot_limit=reboot_limit,
         backup_folder=backup_folder,
     )
-    job = commands.Job(hotfix, manifest, how)
+    job = commands.Job(tuple(hotfix), tuple(manifest or ()), how)
     console = Console()
     if dry_run:
         commands.dry_run(console, access, shell, job)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,16 @@ from rich.console import Console
 
 from xenpatch import display
 from xenpatch.errors import InputError, Interrupted, SettingsUnavailable
+from xenpatch.hotfix.choice import files, in_order, manifest_for
 from xenpatch.hotfix.intake import Hotfix, verify
 from xenpatch.hotfix.manifest import HotfixUuid, known_manifests, load_manifest
-from xenpatch.options import WIDEST, PatchOptions
+from xenpatch.options import WIDEST, How, PatchOptions, Remedies
 from xenpatch.plan import words
 from xenpatch.plan.model import NoRoom
 from xenpatch.plan.outlook import Outlook, hosts_to_reboot, look_ahead
 from xenpatch.plan.picture import svg
 from xenpatch.plan.staying import staying
+from xenpatch.prechecks.finding import Finding, blocking, remedies
 from xenpatch.record import RunId
 from xenpatch.report import RunReport
 from xenpatch.steps.foresight import learnt
@@ -113,9 +115,15 @@ class Shell:
 class Job:
     """What is to be patched with what, and how."""
 
-    hotfix: Path
-    manifest: Path | None
+    hotfixes: tuple[Path, ...]
+    manifests: tuple[Path, ...]
     options: PatchOptions
+
+    def verified(self) -> tuple[tuple[Hotfix, ...], tuple[str, ...]]:
+        """The files, in their order, and why some are left out. Raises HotfixError, InputError."""
+        found = files(self.hotfixes)
+        alone = len(found) == 1
+        return in_order([verify(file, manifest_for(file, self.manifests, alone=alone)) for file in found])
 
 
 @dataclass(frozen=True)
@@ -155,6 +163,20 @@ def most_at_once(width: str) -> Literal["auto"] | int:
     raise InputError(f"--width is a number of hosts from 1 to {WIDEST}, or auto; {width!r} is neither.")
 
 
+def consents(given: Sequence[str]) -> dict[str, How]:
+    """What `--stop WHO=HOW` allows. Raises InputError."""
+    found: dict[str, How] = {}
+    for text in given:
+        who, equals, how = text.rpartition("=")
+        if not (who and equals) or how not in tuple(How):
+            raise InputError(
+                f"--stop {text!r} is not WHO=HOW, HOW being one of {', '.join(How)}. Nothing was contacted."
+            )
+        if found.setdefault(who, How(how)) != how:
+            raise InputError(f"--stop says two things of {who!r}. Nothing was contacted.")
+    return found
+
+
 def plan(
     access: Access, dump: Path | None, options: PatchOptions, hotfix: Path | None, manifest: Path | None
 ) -> Outlook:
@@ -181,7 +203,7 @@ def plan(
 
 def _ask(access: Access, hotfix: HotfixUuid | None) -> tuple[Inventory, dict[VmUuid, str]]:
     """The pool as it is, and the VMs that it would not move, with its reasons; room is for the plan."""
-    from xenpatch.prechecks.picture import ROOM_CODES, read_obstacles  # noqa: PLC0415
+    from xenpatch.prechecks.planning import ROOM_CODES, read_obstacles  # noqa: PLC0415
     from xenpatch.xapi.session import open_session  # noqa: PLC0415
     from xenpatch.xapi.survey import read_inventory  # noqa: PLC0415
 
@@ -210,12 +232,14 @@ def dry_run(console: Console, access: Access, shell: Shell, job: Job) -> None:
     from xenpatch.steps.precheck import look, refuse_if_blocked  # noqa: PLC0415
     from xenpatch.xapi.session import open_session  # noqa: PLC0415
 
-    hotfix = check_hotfix(job.hotfix, job.manifest)
+    hotfixes, notes = job.verified()
     pool = access.pool()
     ssh = shell.ssh(pool)
+    dom0 = ssh.access(pool) if ssh else None
     with open_session(pool.endpoint()) as session:
-        picture = look(session, RunId("dry-run"), hotfix, ssh.access(pool) if ssh else None, job.options)
-    display.findings(console, refuse_if_blocked(picture))
+        picture = look(session, RunId("dry-run"), hotfixes, dom0, job.options, notes)
+    cured = job.options.remedy is Remedies.ALL
+    display.findings(console, refuse_if_blocked(picture, cured=cured))
     if not isinstance(picture.plan, NoRoom):
         display.plan(console, picture.plan, picture.pool)
     console.print("Dry run: nothing was changed.")
@@ -223,18 +247,19 @@ def dry_run(console: Console, access: Access, shell: Shell, job: Job) -> None:
 
 def patch(console: Console, access: Access, shell: Shell, job: Job) -> RunReport:
     """Run the flow in this process, with a live view."""
-    check_hotfix(job.hotfix, job.manifest)
+    job.verified()
     pool = access.pool()
     ssh = shell.ssh(pool)
     from flows.patch_pool import patch_pool  # noqa: PLC0415
     from xenpatch.live import show  # noqa: PLC0415
 
-    options = job.options.model_copy(update={"backup_folder": _absolute(job.options.backup_folder)})
+    folders = {name: _absolute(getattr(job.options, name)) for name in ("backup_folder", "task_list")}
+    options = _asked(console, pool, ssh, job).model_copy(update=folders)
     if "PREFECT_API_URL" not in os.environ:
         console.print("Prefect starts a server of its own for this run; that takes some seconds.")
     try:
         with show(console):
-            return patch_pool(pool, job.hotfix.absolute(), _absolute(job.manifest), ssh, options)
+            return patch_pool(pool, _one_or_all(job.hotfixes), _one_or_all(job.manifests), ssh, options)
     except RuntimeError as lost:
         if "Failed to reach API" not in str(lost):
             raise
@@ -247,6 +272,30 @@ def patch(console: Console, access: Access, shell: Shell, job: Job) -> RunReport
             "the run was interrupted; no further step is begun, and every VM runs where it is. A host may be "
             "out of service and VMs away from home: `xenpatch status` shows them. Start again to continue."
         ) from None
+
+
+def _asked(console: Console, pool: XenServerPool, ssh: Dom0SSH | None, job: Job) -> PatchOptions:
+    """The options, once a person at a terminal has said whether remedies are to be made."""
+    if job.options.remedy is not Remedies.ASK or not sys.stdin.isatty():
+        return job.options
+    findings = _look(pool, ssh, job)
+    if not remedies(findings) or blocking(findings, cured=True):
+        return job.options
+    display.findings(console, findings)
+    answer = console.input("Put this aside for the time of the run, and back after it? [y/N] ")
+    chosen = Remedies.ALL if answer.strip().lower() in ("y", "yes") else Remedies.NONE
+    return job.options.model_copy(update={"remedy": chosen})
+
+
+def _look(pool: XenServerPool, ssh: Dom0SSH | None, job: Job) -> tuple[Finding, ...]:
+    from xenpatch.prechecks import check  # noqa: PLC0415
+    from xenpatch.steps.precheck import look  # noqa: PLC0415
+    from xenpatch.xapi.session import open_session  # noqa: PLC0415
+
+    hotfixes, notes = job.verified()
+    dom0 = ssh.access(pool) if ssh else None
+    with open_session(pool.endpoint()) as session:
+        return check(look(session, RunId("ask"), hotfixes, dom0, job.options, notes))
 
 
 def simulate(wanted: Simulation, out: TextIO) -> None:
@@ -321,6 +370,12 @@ def _text(path: Path | None, what: str) -> str | None:
     except (OSError, UnicodeDecodeError) as wrong:
         reason = wrong.strerror if isinstance(wrong, OSError) else "it is no text"
         raise InputError(f"the {what} file {path} cannot be read: {reason}") from None
+
+
+def _one_or_all(paths: Sequence[Path]) -> Path | list[Path]:
+    """As the flow is given them: of use to whoever starts the run again from Prefect."""
+    absolute = [path.absolute() for path in paths]
+    return absolute[0] if len(absolute) == 1 else absolute
 
 
 def _absolute(path: Path | None) -> Path | None:

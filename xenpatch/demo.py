@@ -52,7 +52,7 @@ def _run(console: Console) -> None:
         access = commands.Access(pool["url"], None, pool["user"], None, None, legacy=False)
         shell = commands.Shell(Path(pool["known_hosts"]), "root", pool["hosts"][0]["ssh_port"], None, None)
         options = PatchOptions(reboot_limit=600.0, backup_folder=_HOME / "backups")
-        job = commands.Job(Path(pool["hotfix"]), Path(pool["manifest"]), options)
+        job = commands.Job((Path(pool["hotfix"]),), (Path(pool["manifest"]),), options)
         display.report(console, commands.patch(console, access, shell, job))
         console.print()
         display.status(console, commands.read_pool(access))

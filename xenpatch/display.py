@@ -11,6 +11,9 @@ from rich.measure import Measurement
 from rich.table import Column, Table
 
 from xenpatch import record
+from xenpatch.guidance.pending import pending
+from xenpatch.guidance.tasks import sentences as words_of
+from xenpatch.hotfix.catalogue import listed, standings
 from xenpatch.hotfix.intake import Hotfix
 from xenpatch.plan import words
 from xenpatch.plan.forecast import Forecast
@@ -50,7 +53,7 @@ def findings(console: Console, found: Sequence[Finding]) -> None:
         for finding in found:
             if finding.severity is severity:
                 line = f"[{_COLOURS[severity]}]{severity.value:8}[/] [bold]{escape(finding.subject)}[/] "
-                advice = f" [dim]({escape(finding.advice)})[/]" if finding.advice else ""
+                advice = f" [dim]({escape(finding.help)})[/]" if finding.help else ""
                 console.print(f"{line}{escape(finding.message)}{advice}", highlight=False, soft_wrap=True)
 
 
@@ -85,10 +88,35 @@ def _steps(console: Console, planned: Plan, seen: Forecast | None) -> None:
 
 def report(console: Console, result: RunReport) -> None:
     """What the run did."""
-    if result.changed:
+    if result.changed and result.todo is None:
         console.print(_table(HEADER, result.rows()))
+    if result.todo is not None:
+        console.print(escape(result.todo), highlight=False, soft_wrap=True)
     for sentence in result.summary():
         console.print(escape(sentence), highlight=False, soft_wrap=True)
+
+
+def hotfixes(console: Console, pool: Inventory) -> None:
+    """Every hotfix of the pool's version that is known, and how the pool stands to it."""
+    version = pool.host(pool.master).product_version
+    found = list(standings(version, [host.patches for host in pool.hosts]))
+    console.print(f"[bold]{escape(pool.name)}[/]  XenServer {escape(version)}", highlight=False)
+    rows = [
+        (
+            each.hotfix.name,
+            f"{each.state}{' by ' if each.by else ''}{', '.join(each.by)}",
+            each.hotfix.article,
+            each.hotfix.uuid,
+        )
+        for each in found
+    ]
+    _whole(console, _table(("hotfix", "state", "article", "uuid"), rows))
+    unknown = {
+        patch.name for host in pool.hosts for patch in host.patches.values() if listed(patch.uuid) is None
+    }
+    if unknown:
+        names = ", ".join(sorted(unknown))
+        console.print(f"Applied, but not in the list of known hotfixes: {escape(names)}", highlight=False)
 
 
 def status(console: Console, pool: Inventory) -> None:
@@ -97,6 +125,8 @@ def status(console: Console, pool: Inventory) -> None:
     header = ("host", "version", "state", "booted", "hotfixes applied", "reboot pending")
     console.print(_table(header, [_host_row(pool, host) for host in pool.hosts]))
     console.print(_run_line(pool), highlight=False, soft_wrap=True)
+    for line in words_of(pending(pool)):
+        console.print(escape(line), highlight=False, soft_wrap=True)
     strays = away(pool)
     for vm, home in strays:
         console.print(f"{escape(vm.name)} is away from home, which is {escape(home.name)}", highlight=False)

@@ -1,5 +1,6 @@
 """How a run goes about its work, as far as a person may choose."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,11 +16,55 @@ _MANY = 4
 _MANY_SINCE = (7, 0)
 
 
+class How(StrEnum):
+    """How a VM is stopped while its host reboots; afterwards it is on its host as it was before."""
+
+    SUSPEND = "suspend"
+    SHUTDOWN = "shutdown"
+    HARD = "hard-shutdown"
+    REFUSE = "refuse"
+
+
+class Remedies(StrEnum):
+    """Whether what stands in the way is put aside for the time of the run."""
+
+    ASK = "ask"
+    ALL = "all"
+    NONE = "none"
+
+
+class Mode(StrEnum):
+    """Who does what has to follow the hotfix: the run, or a person with a list."""
+
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+
+
 class PatchOptions(BaseModel):
     """Every default is the careful choice."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    mode: Mode = Field(
+        default=Mode.AUTOMATIC,
+        description="Whether the run empties and reboots the hosts (automatic), or applies the hotfix only "
+        "and writes the list of what is left to do (manual).",
+    )
+    task_list: Path | None = Field(
+        default=None, description="Where the manual mode writes its list; beside the backups unless given."
+    )
+    hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Names or uuids of the hosts to reboot now, the master always among them; the others are "
+        "listed as still to do. All unless given.",
+    )
+    restart_vms: bool = Field(
+        default=False,
+        description="Whether VMs are restarted, one by one, where a hotfix asks for that.",
+    )
+    clean: bool = Field(
+        default=False, description="Whether the hotfix's files are removed from the hosts after success."
+    )
     placement: Placement = Field(
         default=Placement.HOME,
         description="Where VMs end: home (where they were), free (where they were taken to, about half the "
@@ -39,6 +84,16 @@ class PatchOptions(BaseModel):
     squeeze: bool = Field(
         default=False,
         description="Whether VMs may be ballooned down to their dynamic minimum where there is no other way.",
+    )
+    remedy: Remedies = Field(
+        default=Remedies.ASK,
+        description="Whether HA, WLB, CDs and the like are put aside for the time of the run, and back after "
+        "it: all; none; or ask, which refuses with the list where nobody can be asked.",
+    )
+    stop: dict[str, How] = Field(
+        default_factory=dict,
+        description="What may be done with VMs that cannot move, while their host reboots: by name, uuid or "
+        "reason (storage, network, drivers, pci, gpu, blocked, processor, alone, paused, any).",
     )
     reboot_limit: float = Field(
         default=1800.0, ge=1.0, description="Seconds that a host may take to come back from its reboot."

@@ -5,7 +5,9 @@
 | xenpatch                     | pool | the record, JSON; never rewritten, so the first add wins      |
 | xenpatch-stopped-<run>       | pool | why that run ended before its end; it will act no more        |
 | xenpatch-taken-<run>         | pool | the run that took over from it; the first add wins again      |
+| xenpatch-remedy-...          | pool | what was put aside for the run, with its undo                 |
 | xenpatch-home-...            | host | uuids of the VMs whose home it is, comma-separated            |
+| xenpatch-asleep-...          | host | a VM that was stopped for its reboot, and how it was          |
 | xenpatch-disabled            | host | that a run disabled it                                        |
 | xenpatch-before              | host | what it was like before; removed when it is verified          |
 | xenpatch-reboot              | host | the boot time in which it was told to reboot                  |
@@ -23,6 +25,7 @@ from dataclasses import asdict, dataclass
 from typing import NewType
 
 from xenpatch.errors import LockLost, ReplyLost, RunInProgress, XapiFailure
+from xenpatch.hotfix.manifest import HotfixUuid
 from xenpatch.xapi.inventory import Inventory
 from xenpatch.xapi.objects import host_ref, pool_ref
 from xenpatch.xapi.session import Session
@@ -42,13 +45,21 @@ OURS = "xenpatch"
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a run says of itself. ``started`` is ISO 8601 in UTC, ``by`` is user@machine."""
+    """What a run says of itself. ``started`` is ISO 8601 in UTC, ``by`` is user@machine.
+
+    ``hotfix`` are the uuids of its hotfixes, with commas between them.
+    """
 
     run: RunId
     hotfix: str
     hotfix_name: str
     started: str
     by: str
+
+    @property
+    def hotfixes(self) -> list[HotfixUuid]:
+        """The uuids one by one."""
+        return [HotfixUuid(uuid) for uuid in self.hotfix.split(",")]
 
     @classmethod
     def parse(cls, text: str) -> RunRecord:

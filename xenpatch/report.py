@@ -14,7 +14,10 @@ from xenpatch.xapi.types import HostUuid
 
 @dataclass(frozen=True)
 class HostReport:
-    """One host of the run: its reboot, its VMs, and what was proved of it. ``seconds`` is its whole turn."""
+    """One host of the run: its reboot, its VMs, and what was proved of it. ``seconds`` is its whole turn.
+
+    ``stopped`` names the VMs that were stopped for its reboot and are back as they were.
+    """
 
     host: HostUuid
     name: str
@@ -24,6 +27,7 @@ class HostReport:
     seconds: float
     proved: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -31,19 +35,23 @@ class RunReport:
     """A whole run. ``seconds`` is its length by our clock, ``backup`` where the database was saved.
 
     ``happened`` are the moves that were made. ``earlier_boots`` are the boot times of
-    hosts that had the hotfix in effect before this run.
+    hosts that had the hotfix in effect before this run. ``todo`` is what a manual run leaves to a person, in
+    Markdown, and ``task_list`` the file that it is in. ``left`` is what else is to do, as sentences.
     """
 
     pool: str
     hotfix: str
-    hosts: tuple[HostReport, ...]
     all_hosts: tuple[str, ...]
+    hosts: tuple[HostReport, ...] = ()
     findings: tuple[Finding, ...] = ()
     backup: str | None = None
     seconds: float = 0.0
     earlier_boots: tuple[float, ...] = ()
     placement: Placement = Placement.HOME
     happened: Plan | None = None
+    todo: str | None = None
+    task_list: str | None = None
+    left: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -76,6 +84,14 @@ class RunReport:
                     "been rebooted since. There was nothing to do and nothing was changed."
                 )
             ]
+        if self.task_list is not None:
+            return [
+                (
+                    f"{self.hotfix} is applied to all {total} hosts of {self.pool}; no host was rebooted and "
+                    f"no VM touched. What is left to do is in {self.task_list}; `xenpatch status` shows how "
+                    "far it is."
+                )
+            ]
         moves = sum(host.moved_away + host.brought_home for host in self.hosts)
         names = ", ".join(host.name for host in self.hosts if host.rebooted is not None) or "no host"
         lines = [
@@ -89,10 +105,17 @@ class RunReport:
                 f"{span(self.mixed_seconds)} of the pool's time."
             ),
         ]
+        lines += [
+            f"{', '.join(host.stopped)} could not leave {host.name}: stopped while it rebooted, with "
+            "consent, and back there as before."
+            for host in self.hosts
+            if host.stopped
+        ]
         if self.backup:
             lines.append(
                 f"The pool database from before is in {self.backup}; it holds secrets: keep it safe."
             )
+        lines += self.left
         if self.unchecked:
             lines.append(f"Could not be checked: {'; '.join(self.unchecked)}.")
         return lines
@@ -113,6 +136,8 @@ class RunReport:
 
     def markdown(self) -> str:
         """The report as Markdown."""
+        if self.todo is not None:
+            return self.todo
         table = [HEADER, tuple("---" for _ in HEADER), *self.rows()]
         lines = [f"# {self.hotfix} on {self.pool}", "", *self.summary(), ""]
         text = "\n".join(lines + [f"| {' | '.join(row)} |" for row in table if self.changed]) + "\n"

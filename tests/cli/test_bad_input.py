@@ -23,6 +23,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (folder / "nowhere").write_text("- {call: host.explode, do: {drop: after}}\n")
     (folder / "mapping").write_text("call: host.reboot\n")
     (folder / "broken.yaml").write_text(made.manifest.read_text() + "colour: red\n")
+    (folder / "empty").mkdir()
     (folder / "cut.zip").write_bytes(made.archive.read_bytes()[:-100])
     names = {path.name: str(path) for path in folder.iterdir()}
     return names | {"zip": str(made.archive), "yaml": str(made.manifest), "folder": str(folder)}
@@ -40,7 +41,7 @@ CASES = {
     "password in clear": ((*PATCH, "--pool", "http://xs1.example"), "would send the root password"),
     "unknown block": ((*PATCH, "--pool-block", "nowhere"), "no saved XenServerPool block named 'nowhere'"),
     "no hotfix": ((*FILE, "nowhere.zip"), "nowhere.zip does not exist"),
-    "hotfix is a folder": ((*FILE, "{folder}"), "is a directory"),
+    "hotfix is a folder": (("hotfix", "check", "{folder}"), "is a directory"),
     "hotfix cut short": ((*FILE, "{cut.zip}", "--manifest", "{yaml}"), "damaged"),
     "unknown key in the manifest": ((*FILE, "{zip}", "--manifest", "{broken.yaml}"), "colour"),
     "no certificate file": ((*PATCH, *TO, "--certificate", "nowhere.pem"), "nowhere.pem cannot be read"),
@@ -51,6 +52,13 @@ CASES = {
     "bad known_hosts": ((*PATCH, *TO, "--known-hosts", "{text}"), "line 1"),
     "no such option": ((*PATCH, *TO, "--force"), "No such option"),
     "too many moves": ((*PATCH, *TO, "--moves-per-host", "99"), "less than or equal to 8"),
+    "no way to stop a VM": ((*PATCH, *TO, "--stop", "vm-1=gently"), "is not WHO=HOW"),
+    "two ways to stop a VM": (
+        (*PATCH, *TO, "--stop", "a=suspend", "--stop", "a=shutdown"), "says two things of 'a'",
+    ),
+    "no hotfix in the folder": (("patch", *TO, "--hotfix", "{empty}"), "holds no .zip or .xsupdate"),
+    "unknown mode": ((*PATCH, *TO, "--mode", "magic"), "'magic' is not one of"),
+    "list without a pool": (("hotfix", "list"), "give either --pool URL or --pool-block NAME"),
     "unknown release": (("simulate", "--port", "0", "--release", "9.9"), "release 9.9 cannot be simulated"),
     "no dump": (("simulate", "--port", "0", "--dump", "nowhere.xml"), "nowhere.xml"),
     "dump is no database": (("simulate", "--port", "0", "--dump", "{text}"), "no pool can be simulated so"),

@@ -289,3 +289,64 @@ def test_a_prefect_that_cannot_be_reached_is_told_as_such(sim: SimulatedPool, tm
     assert found.returncode == 1
     assert "Prefect's API at http://127.0.0.1:9/api cannot be reached" in found.stderr
     assert changes(sim) == []
+
+
+def test_the_known_hotfixes_of_the_pools_version_are_listed(sim: SimulatedPool) -> None:
+    found = xenpatch("hotfix", "list", "--pool", sim.url, password=sim.password)
+
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "XS602E008" in found.stdout
+    assert found.stdout.count("missing") == 21
+
+
+def test_the_manual_mode_prints_its_list_and_the_status_shows_what_is_left(
+    sim: SimulatedPool, tmp_path: Path
+) -> None:
+    options = ("--mode", "manual", "--task-list", "list.md", "--backup-folder", "backups")
+    found = xenpatch("patch", *job(sim), *options, password=sim.password, folder=tmp_path)
+
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "xe host-evacuate" in found.stdout
+    assert "xe host-evacuate" in (tmp_path / "list.md").read_text()
+    assert boots(sim) == []
+    status = xenpatch("status", "--pool", sim.url, password=sim.password)
+    assert status.stdout.count("To do: reboot xs") == 2
+
+
+def test_what_the_run_can_put_aside_is_told_where_nobody_can_be_asked(sim: SimulatedPool) -> None:
+    (pool,) = sim.db.rows("pool")
+    sim.db.update("pool", pool, wlb_enabled=True)
+
+    found = xenpatch("patch", *job(sim), password=sim.password)
+
+    assert found.returncode == 3
+    assert "with --remedy all the run will switch workload balancing" in found.stdout + found.stderr
+    assert not [call for call in changes(sim) if call.startswith("pool.")]
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n", 3), ("y", 0)])
+def test_a_person_at_a_terminal_is_asked_before_anything_is_put_aside(
+    sim: SimulatedPool, tmp_path: Path, answer: str, code: int
+) -> None:
+    (pool,) = sim.db.rows("pool")
+    sim.db.update("pool", pool, wlb_enabled=True)
+    ours, theirs = os.openpty()
+    os.write(ours, f"{answer}\n".encode())
+    try:
+        found = subprocess.run(
+            [sys.executable, "-m", "xenpatch", "patch", *map(str, job(sim)), "--backup-folder", tmp_path],
+            env=os.environ | {"XENPATCH_PASSWORD": sim.password, "COLUMNS": "200"},
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+    assert found.returncode == code, found.stderr
+    assert "Put this aside for the time of the run" in found.stdout
+    assert sim.db.get("pool", pool)["wlb_enabled"]
+    assert bool(sim.journal.calls("pool.set_wlb_enabled")) is (answer == "y")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -11,10 +11,38 @@ from blocks import Dom0SSH, XenServerPool
 from flows.patch_pool import patch_pool
 from simulator import SimulatedPool
 from xenpatch.options import PatchOptions
+from xenpatch.progress import Event, Started, Step
 from xenpatch.report import RunReport
+from xenpatch.xapi.session import Session, open_session
 
 READS = ("get_", "assert_", "compute_", "is_")
 NO_CHANGE = frozenset({"GET /pool/xmldbdump", "system.listMethods"})
+
+
+Act = Callable[[Session, dict[str, str], dict[str, str]], None]
+
+
+class Somebody:
+    """Acts once, with references of VMs and hosts by name, when that step of the named host begins."""
+
+    def __init__(self, sim: SimulatedPool, host: str, act: Act, step: Step = Step.MIGRATE) -> None:
+        self.sim, self.host, self.act, self.step = sim, host, act, step
+        self.acted = False
+
+    def __call__(self, event: Event) -> None:
+        if self.acted or not (isinstance(event, Started) and event.step is self.step):
+            return
+        if next((host.name for host in self.sim.hosts if host.uuid == event.host), "") != self.host:
+            return
+        self.acted = True
+        with open_session(block(self.sim).endpoint()) as session:
+            vms = session.read("VM.get_all_records").items()
+            hosts = session.read("host.get_all_records").items()
+            self.act(
+                session,
+                {vm["name_label"]: ref for ref, vm in vms if not vm["is_a_template"]},
+                {host["name_label"]: ref for ref, host in hosts},
+            )
 
 
 def block(sim: SimulatedPool) -> XenServerPool:

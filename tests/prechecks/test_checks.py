@@ -6,18 +6,24 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.plan.pools import homes, host, hosts_of, pool, vm, with_host
-from xenpatch.hotfix.manifest import HotfixUuid, Manifest, known_manifests
-from xenpatch.plan.model import Policy
+from tests.plan.pools import homes, host, hosts_of, pool, vm, with_host, with_vm
+from xenpatch.hotfix.bundle import Bundle
+from xenpatch.hotfix.manifest import HotfixId, HotfixUuid, known_manifests
+from xenpatch.options import How, Mode, PatchOptions
+from xenpatch.plan.model import Plan, Policy
 from xenpatch.plan.planner import plan_run
-from xenpatch.prechecks import check
-from xenpatch.prechecks.finding import Finding, Severity, blocking
-from xenpatch.prechecks.picture import Obstacle, Picture, Verdict, hosts_to_do, make_plan
+from xenpatch.prechecks import CHECKS, OF_MOVES, check, consent
+from xenpatch.prechecks.finding import Finding, Severity, blocking, remedies
+from xenpatch.prechecks.picture import Obstacle, Picture, Verdict
+from xenpatch.prechecks.planning import as_cured, hosts_to_do, make_plan
+from xenpatch.prechecks.remedy import Kind
 from xenpatch.record import RunId
-from xenpatch.xapi.inventory import AppliedPatch, Inventory
-from xenpatch.xapi.types import VmUuid
+from xenpatch.xapi.inventory import AppliedPatch, Disk, Inventory
+from xenpatch.xapi.types import SrUuid, VbdUuid, VdiUuid, VmUuid
 
 XS602E008 = next(manifest for manifest in known_manifests() if manifest.name == "XS602E008")
+E008 = Bundle((XS602E008,))
+NO_OPTIONS = PatchOptions()
 VMS = {"vm-a": ("xs1", 4.0), "vm-b": ("xs2", 4.0)}
 
 
@@ -27,17 +33,24 @@ def healthy(vms: Mapping[str, tuple[str, float]] = VMS, **options: object) -> In
 
 
 def picture(
-    seen: Inventory, obstacles: Mapping[VmUuid, Obstacle] | None = None, manifest: Manifest = XS602E008
+    seen: Inventory,
+    obstacles: Mapping[VmUuid, Obstacle] | None = None,
+    options: PatchOptions = NO_OPTIONS,
+    bundle: Bundle = E008,
 ) -> Picture:
-    todo = hosts_to_do(seen, manifest)
+    known = obstacles or {}
+    todo = hosts_to_do(seen, bundle)
+    stops = consent.stops(seen, consent.reasons(seen, known), options.stop)
     return Picture(
         pool=seen,
-        manifest=manifest,
+        bundle=bundle,
         run=RunId("run"),
         todo=todo,
-        plan=make_plan(seen, manifest, obstacles or {}, Policy()),
+        plan=make_plan(seen, bundle, known, Policy(), stops, options.hosts),
+        options=options,
+        stops=stops,
         needed_space=300 << 20,
-        obstacles=obstacles or {},
+        obstacles=known,
         verdicts=dict.fromkeys(todo, Verdict()),
         free_space=dict.fromkeys(todo, 1 << 30),
     )
@@ -157,7 +170,7 @@ def test_a_host_that_is_done_is_left_alone_and_the_mixture_is_told() -> None:
     half = patched(healthy(), "xs1", booted_after=True)
     found = check(picture(half))
 
-    assert hosts_to_do(half, XS602E008) == (host("xs2"),)
+    assert hosts_to_do(half, E008) == (host("xs2"),)
     assert said(found, "hotfix") == [(Severity.INFORMS, "xs1"), (Severity.WARNS, "pool")]
     assert blocking(found) == ()
 
@@ -165,13 +178,13 @@ def test_a_host_that_is_done_is_left_alone_and_the_mixture_is_told() -> None:
 def test_a_patched_host_that_was_not_rebooted_is_taken_into_the_run() -> None:
     half = patched(healthy(), "xs1", booted_after=False)
 
-    assert hosts_to_do(half, XS602E008) == (host("xs1"), host("xs2"))
+    assert hosts_to_do(half, E008) == (host("xs1"), host("xs2"))
 
 
 def test_a_hotfix_uuid_in_upper_case_is_the_same_hotfix() -> None:
     upper = XS602E008.model_copy(update={"uuid": HotfixUuid(XS602E008.uuid.upper())})
 
-    assert hosts_to_do(patched(healthy(), "xs1", booted_after=True), upper) == (host("xs2"),)
+    assert hosts_to_do(patched(healthy(), "xs1", booted_after=True), Bundle((upper,))) == (host("xs2"),)
 
 
 def test_too_little_space_in_a_control_domain_blocks() -> None:
@@ -210,6 +223,156 @@ def test_all_findings_of_all_hosts_come_together() -> None:
 
 def test_the_plan_leaves_out_vms_that_cannot_move() -> None:
     stuck = healthy(local=["vm-a"])
-    plan = make_plan(stuck, XS602E008, {vm("vm-a"): Obstacle("VM_REQUIRES_SR")}, Policy())
+    plan = make_plan(stuck, E008, {vm("vm-a"): Obstacle("VM_REQUIRES_SR")}, Policy())
 
     assert plan == plan_run(stuck, hosts_of(stuck), homes(stuck), ignore=[vm("vm-a")])
+
+
+def test_every_check_that_is_of_moves_is_a_check() -> None:
+    assert set(CHECKS) >= OF_MOVES
+
+
+@pytest.mark.parametrize(
+    ("field", "kind"), [("ha_enabled", Kind.DISABLE_HA), ("wlb_enabled", Kind.DISABLE_WLB)]
+)
+def test_what_works_against_the_run_has_a_remedy(field: str, kind: Kind) -> None:
+    found = check(picture(replace(healthy(), **{field: True})))  # type: ignore[arg-type]
+
+    assert [remedy.kind for remedy in remedies(found)] == [kind]
+    assert blocking(found, cured=True) == ()
+
+
+def test_a_cd_that_another_host_lacks_is_ejected_and_hides_no_disk() -> None:
+    cd = Disk("rescue", SrUuid("local-xs1"), is_cd=True, vbd=VbdUuid("drive"), vdi=VdiUuid("disc"))
+    seen = with_vm(healthy(), "vm-a", disks=(*healthy().vms[0].disks, cd))
+    stuck = {vm("vm-a"): Obstacle("VM_REQUIRES_SR", ("OpaqueRef:vm", "OpaqueRef:sr"))}
+
+    found = check(picture(seen, stuck))
+
+    assert said(found, "CD") == [(Severity.BLOCKS, "vm-a")]
+    assert said(found, "evacuation") == []
+    (remedy,) = remedies(found)
+    assert (remedy.kind, remedy.subject, remedy.saved["vdi"]) == (Kind.EJECT_CD, "drive", "disc")
+
+
+def test_a_cured_pool_is_planned_with_the_vms_whose_cds_are_ejected() -> None:
+    cd = Disk("rescue", SrUuid("local-xs1"), is_cd=True, vbd=VbdUuid("drive"), vdi=VdiUuid("disc"))
+    seen = with_vm(healthy(), "vm-a", disks=(*healthy().vms[0].disks, cd))
+    stuck = {vm("vm-a"): Obstacle("VM_REQUIRES_SR")}
+
+    cured, left = as_cured(seen, stuck, ())
+    plan = make_plan(cured, E008, left, Policy())
+
+    assert left == {}
+    assert isinstance(plan, Plan)
+    assert [move.vm_name for move in plan.out(host("xs1"))] == ["vm-a"]
+
+
+def test_a_detached_sr_of_running_vms_is_plugged() -> None:
+    found = check(picture(with_host(healthy(), "xs2", attached=False)))
+
+    assert {remedy.kind for remedy in remedies(found)} == {Kind.PLUG_STORAGE}
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_automatic_start_blocks_where_the_vm_is_to_be_stopped(stopped: bool) -> None:
+    seen = with_vm(healthy(), "vm-a", auto_poweron=True)
+    options = PatchOptions(stop={"vm-a": How.SUSPEND} if stopped else {})
+
+    found = check(picture(seen, options=options))
+
+    assert said(found, "automatic start") == [(Severity.BLOCKS if stopped else Severity.WARNS, "vm-a")]
+    assert [remedy.kind for remedy in remedies(found)] == [Kind.NO_AUTO_POWERON]
+
+
+STUCK = {vm("vm-a"): Obstacle("VM_HAS_PCI_ATTACHED")}
+
+
+@pytest.mark.parametrize("who", ["vm-a", "pci", "any"])
+def test_a_stuck_vm_may_be_stopped_by_name_by_reason_or_whatever_the_reason(who: str) -> None:
+    found = check(picture(healthy(), STUCK, PatchOptions(stop={who: How.SHUTDOWN})))
+
+    assert blocking(found) == ()
+    assert said(found, "consent") == [(Severity.INFORMS, "vm-a")]
+
+
+@pytest.mark.parametrize(
+    ("stop", "words"),
+    [
+        ({"vm-z": How.SUSPEND}, "is no VM of this pool"),
+        ({"pci": How.HARD}, "for VMs by name only"),
+        ({"any": How.SUSPEND, "vm-a": How.REFUSE}, "cannot leave xs1"),
+        ({"drivers": How.SUSPEND}, "cannot leave xs1"),
+    ],
+)
+def test_what_was_not_allowed_or_means_nobody_blocks(stop: dict[str, How], words: str) -> None:
+    found = blocking(check(picture(healthy(), STUCK, PatchOptions(stop=stop))))
+
+    assert any(words in finding.message for finding in found)
+
+
+def test_a_name_of_two_vms_must_be_made_clear() -> None:
+    seen = healthy()
+    seen = replace(seen, vms=tuple(replace(each, name="vm-a") for each in seen.vms))
+
+    found = blocking(check(picture(seen, STUCK, PatchOptions(stop={"vm-a": How.SUSPEND}))))
+
+    assert [finding.subject for finding in found] == ["vm-a"]
+    assert "2 VMs" in found[0].message
+
+
+def test_a_vm_that_cannot_be_suspended_is_told_before_anything_is_changed() -> None:
+    seen = with_vm(healthy(), "vm-a", cannot_suspend="it has a device of its host")
+
+    found = blocking(check(picture(seen, STUCK, PatchOptions(stop={"pci": How.SUSPEND}))))
+
+    assert "it cannot be suspended" in found[0].message
+
+
+def test_a_paused_vm_can_only_be_suspended() -> None:
+    seen = healthy(paused=["vm-a"])
+
+    assert blocking(check(picture(seen, options=PatchOptions(stop={"paused": How.SUSPEND})))) == ()
+    shut = blocking(check(picture(seen, options=PatchOptions(stop={"paused": How.SHUTDOWN}))))
+    assert "can only be suspended" in shut[0].message
+
+
+def test_the_only_host_of_a_pool_may_reboot_with_its_vms_stopped() -> None:
+    single = pool({"xs1": 16}, {"vm-a": ("xs1", 4.0)})
+    alone = {vm("vm-a"): Obstacle("NO_HOSTS_AVAILABLE")}
+
+    assert blocking(check(picture(single, alone, PatchOptions(stop={"alone": How.SUSPEND})))) == ()
+
+
+def test_the_manual_mode_is_not_kept_from_applying_by_what_is_in_the_way_of_moves() -> None:
+    bad = replace(healthy(), ha_enabled=True)
+
+    found = check(picture(bad, STUCK, PatchOptions(mode=Mode.MANUAL)))
+
+    assert blocking(found) == ()
+    assert remedies(found) == ()
+    assert said(found, "HA") == [(Severity.WARNS, "pool")]
+
+
+def test_a_host_to_reboot_must_be_of_the_pool_and_the_others_are_told() -> None:
+    wrong = blocking(check(picture(healthy(), options=PatchOptions(hosts=("xs9",)))))
+    only_master = picture(healthy(), options=PatchOptions(hosts=("xs1",)))
+
+    assert [finding.subject for finding in wrong] == ["xs9"]
+    assert said(check(only_master), "hosts") == [(Severity.WARNS, "xs2")]
+    assert isinstance(only_master.plan, Plan)
+    assert [turn.name for turn in only_master.plan.turns] == ["xs1"]
+
+
+def test_a_missing_requirement_blocks_and_one_that_is_given_does_not() -> None:
+    first = XS602E008.model_copy(update={"name": "FIRST", "uuid": HotfixUuid("0" * 8 + XS602E008.uuid[8:])})
+    needy = XS602E008.model_copy(update={"requires": (HotfixId(name="FIRST", uuid=first.uuid),)})
+
+    assert "requires FIRST" in blocking(check(picture(healthy(), bundle=Bundle((needy,)))))[0].message
+    assert blocking(check(picture(healthy(), bundle=Bundle((first, needy))))) == ()
+
+
+def test_a_half_patched_pool_is_told_with_since_when() -> None:
+    half = patched(healthy(), "xs1", booted_after=True)
+
+    assert any("since 2026-11-01 00:00 UTC" in finding.message for finding in check(picture(half)))

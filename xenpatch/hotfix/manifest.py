@@ -161,6 +161,7 @@ class HotfixId(_Fact):
 class Manifest(_Fact):
     """A hotfix as its vendor published it.
 
+    ``supersedes`` are the hotfixes that it contains, ``requires`` those that must be applied before.
     ``resolves`` holds the names of the bulletins and issues that it settles, ``article`` is the
     vendor's page. ``uuid`` is in lower case.
     """
@@ -170,6 +171,7 @@ class Manifest(_Fact):
     product_versions: Annotated[tuple[_ProductVersion, ...], AfterValidator(_not_empty)]
     guidance: tuple[Guidance, ...]
     supersedes: tuple[HotfixId, ...] = ()
+    requires: tuple[HotfixId, ...] = ()
     article: _Text | None = None
     resolves: tuple[_Text, ...] = ()
     files: Files

@@ -62,8 +62,10 @@ def look_ahead(
 def hosts_to_reboot(pool: Inventory, hotfix: HotfixUuid | None = None) -> tuple[HostUuid, ...]:
     """All hosts; or those that need the hotfix, or that of a run in progress, or a reboot since."""
     run = record.held_by(pool.other_config)
-    wanted = hotfix if hotfix is not None else HotfixUuid(run.hotfix) if run is not None else None
-    return tuple(host.uuid for host in pool.hosts if wanted is None or host.needs_reboot(wanted))
+    if hotfix is None and run is None:
+        return tuple(host.uuid for host in pool.hosts)
+    wanted = [hotfix] if hotfix is not None else run.hotfixes if run is not None else []
+    return tuple(host.uuid for host in pool.hosts if any(map(host.needs_reboot, wanted)))
 
 
 def _remarks(pool: Inventory, hosts: Sequence[HostUuid]) -> Iterator[str]:

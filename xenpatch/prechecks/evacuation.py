@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from xenpatch.options import How
 from xenpatch.plan.model import NoRoom
+from xenpatch.prechecks import consent
 from xenpatch.prechecks.finding import Finding, Severity
-from xenpatch.prechecks.picture import ROOM_CODES, Obstacle, Picture
-from xenpatch.xapi.inventory import Disk, Inventory, PowerState, Vm
+from xenpatch.prechecks.picture import Obstacle, Picture
+from xenpatch.prechecks.planning import ROOM_CODES, foreign_cds, stuck_disks
+from xenpatch.prechecks.remedies import cd
+from xenpatch.xapi.inventory import Inventory, PowerState, Vm
 
-_STOP = "shut it down or suspend it for the time of the run"
+_STOP = "stop it for the time of the run, or let the run do it (--stop)"
+
+_OTHERWISE = "allow it in another way, or stop it yourself"
+_DONE = {
+    How.SUSPEND: "is suspended",
+    How.SHUTDOWN: "is shut down cleanly",
+    How.HARD: "is switched off hard, as asked for",
+}
+_BACK = "is as before on"
 
 _EXPLAINED_ELSEWHERE = frozenset({"HOST_NOT_LIVE", "HOST_DISABLED"}) | ROOM_CODES
 
@@ -20,7 +32,9 @@ def can_leave(picture: Picture) -> Iterator[Finding]:
         return
     for vm in picture.pool.vms:
         obstacle = picture.obstacles.get(vm.uuid)
-        if obstacle is None or obstacle.code in _EXPLAINED_ELSEWHERE:
+        if obstacle is None or obstacle.code in _EXPLAINED_ELSEWHERE or vm.uuid in picture.stops:
+            continue
+        if obstacle.code == "VM_REQUIRES_SR" and _only_cds(picture.pool, vm):
             continue
         reason, advice = _explain(picture.pool, vm, obstacle)
         yield Finding(
@@ -31,14 +45,52 @@ def can_leave(picture: Picture) -> Iterator[Finding]:
 def not_paused(picture: Picture) -> Iterator[Finding]:
     """A paused VM cannot move, and a reboot of its host would kill it."""
     for vm in picture.pool.vms:
-        if vm.power_state is PowerState.PAUSED and vm.resident_on in picture.todo:
+        paused = vm.power_state is PowerState.PAUSED and vm.resident_on in picture.todo
+        if paused and vm.uuid not in picture.stops:
             yield Finding(
                 Severity.BLOCKS,
                 "evacuation",
                 vm.name,
                 f"is paused on {_home(picture, vm)}: a paused VM cannot be moved",
-                "unpause it, shut it down or suspend it",
+                "unpause it, or let the run suspend it (--stop paused=suspend)",
             )
+
+
+def stopped_with_consent(picture: Picture) -> Iterator[Finding]:
+    """VMs that the operator allows to be stopped while their host reboots, and whether that can be done."""
+    yield from consent.misnamed(picture.pool, picture.options.stop)
+    for vm in picture.pool.vms:
+        if vm.uuid not in picture.stops or vm.resident_on not in picture.todo:
+            continue
+        how = picture.stops[vm.uuid]
+        if (reason := consent.unable(vm, how)) is not None:
+            yield Finding(
+                Severity.BLOCKS, "consent", vm.name, f"was to be stopped by {how}, but {reason}", _OTHERWISE
+            )
+        else:
+            home = _home(picture, vm)
+            what = f"{_DONE[how]} while {home} reboots, then {_BACK} {home}"
+            yield Finding(Severity.INFORMS, "consent", vm.name, what)
+
+
+def drives(picture: Picture) -> Iterator[Finding]:
+    """No running VM has a CD in its drive that another host does not have."""
+    for vm in picture.pool.vms:
+        if vm.resident_on not in picture.todo or vm.uuid in picture.stops:
+            continue
+        foreign = foreign_cds(picture.pool, vm)
+        for disk in vm.disks:
+            sr = picture.pool.srs[disk.sr]
+            if disk.is_cd and (disk in foreign or sr.tools):
+                yield Finding(
+                    Severity.BLOCKS if disk in foreign else Severity.WARNS,
+                    "CD",
+                    vm.name,
+                    f"has the CD {disk.name!r} of SR {sr.name!r} in its drive"
+                    + (", which another host does not have" if disk in foreign else ""),
+                    "eject it",
+                    cd.remedy(vm, disk),
+                )
 
 
 def room(picture: Picture) -> Iterator[Finding]:
@@ -63,18 +115,18 @@ def _explain(pool: Inventory, vm: Vm, obstacle: Obstacle) -> tuple[str, str]:
     if explain is None:
         return f"the server says {obstacle.code} ({', '.join(obstacle.params)})", _STOP
     reason, advice = explain(pool, vm)
-    if explain is not _storage and _stuck_disks(pool, vm):
+    if explain is not _storage and any(stuck_disks(pool, vm)):
         reason, advice = f"{reason}; {_storage(pool, vm)[0]}", _STOP
     return reason, advice
 
 
-def _stuck_disks(pool: Inventory, vm: Vm) -> list[Disk]:
-    elsewhere = [host for host in pool.hosts if host.uuid != vm.resident_on and host.live]
-    return [disk for disk in vm.disks if not all(disk.sr in host.attached_srs for host in elsewhere)]
+def _only_cds(pool: Inventory, vm: Vm) -> bool:
+    stuck = list(stuck_disks(pool, vm))
+    return bool(stuck) and all(disk.is_cd for disk in stuck)
 
 
 def _storage(pool: Inventory, vm: Vm) -> tuple[str, str]:
-    stuck = _stuck_disks(pool, vm)
+    stuck = list(stuck_disks(pool, vm))
     if not stuck:
         return "another host does not see its storage", "repair the storage of the other hosts"
     kinds = {True: "CD", False: "disk"}

@@ -4,22 +4,46 @@ from collections.abc import Iterator
 
 from xenpatch.prechecks.finding import Finding, Severity
 from xenpatch.prechecks.picture import Picture
+from xenpatch.prechecks.planning import is_chosen
 from xenpatch.record import DISABLED
 
 
 def right_version(picture: Picture) -> Iterator[Finding]:
-    """The hotfix is for the version that each host runs."""
-    wanted = picture.manifest.product_versions
+    """Each hotfix is for the version that each host runs."""
     for host in picture.hosts_todo:
-        if host.product_version not in wanted:
-            yield Finding(
-                Severity.BLOCKS,
-                "version",
-                host.name,
-                f"runs XenServer {host.product_version or 'of an unknown version'}; "
-                f"{picture.manifest.name} is for {' or '.join(wanted)}",
-                "choose the hotfix of that version",
-            )
+        for manifest in picture.bundle.manifests:
+            if host.product_version not in manifest.product_versions:
+                yield Finding(
+                    Severity.BLOCKS,
+                    "version",
+                    host.name,
+                    f"runs XenServer {host.product_version or 'of an unknown version'}; "
+                    f"{manifest.name} is for {' or '.join(manifest.product_versions)}",
+                    "choose the hotfix of that version",
+                )
+
+
+def chosen(picture: Picture) -> Iterator[Finding]:
+    """The hosts that are to reboot are of this pool; the others stay as they are, and are told."""
+    only = picture.options.hosts
+    names = {name for host in picture.pool.hosts for name in (host.name, host.uuid)}
+    for name in sorted(set(only) - names):
+        yield Finding(
+            Severity.BLOCKS, "hosts", name, "is no host of this pool", f"name {' or '.join(_names(picture))}"
+        )
+    left = [host.name for host in picture.hosts_todo if not is_chosen(picture.pool, host, only)]
+    if left:
+        yield Finding(
+            Severity.WARNS,
+            "hosts",
+            ", ".join(left),
+            f"will have {picture.bundle.name} applied but not in effect: not among the hosts to reboot now",
+            "run again without --hosts to finish the pool",
+        )
+
+
+def _names(picture: Picture) -> list[str]:
+    return [host.name for host in picture.pool.hosts]
 
 
 def live(picture: Picture) -> Iterator[Finding]:
@@ -53,6 +77,8 @@ def somewhere_to_go(picture: Picture) -> Iterator[Finding]:
     if len(picture.pool.hosts) > 1:
         return
     for vm in picture.pool.residents(picture.pool.master):
+        if vm.uuid in picture.stops:
+            continue
         yield Finding(
             Severity.BLOCKS,
             "hosts",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from xenpatch.prechecks.finding import Finding, Severity
 from xenpatch.prechecks.picture import Picture
+from xenpatch.prechecks.remedies import auto_poweron, ha, wlb
 
 
 def high_availability(picture: Picture) -> Iterator[Finding]:
@@ -15,6 +16,7 @@ def high_availability(picture: Picture) -> Iterator[Finding]:
             picture.pool.name,
             "has high availability enabled",
             "disable it for the time of the run (xe pool-ha-disable)",
+            ha.remedy(picture.pool),
         )
 
 
@@ -27,4 +29,19 @@ def workload_balancing(picture: Picture) -> Iterator[Finding]:
             picture.pool.name,
             "has workload balancing enabled, which moves VMs on its own",
             "disable it for the time of the run (xe pool-param-set wlb-enabled=false)",
+            wlb.remedy(picture.pool),
         )
+
+
+def automatic_start(picture: Picture) -> Iterator[Finding]:
+    """A VM that starts with its host would start there while the run has it stopped."""
+    for vm in picture.pool.vms:
+        if vm.auto_poweron and vm.resident_on in picture.todo:
+            yield Finding(
+                Severity.BLOCKS if vm.uuid in picture.stops else Severity.WARNS,
+                "automatic start",
+                vm.name,
+                "is started whenever a host boots (other_config:auto_poweron)",
+                "switch that off for the time of the run",
+                auto_poweron.remedy(vm),
+            )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from xenpatch.prechecks.finding import Finding, Severity
 from xenpatch.prechecks.picture import Picture
+from xenpatch.prechecks.remedies import storage
 
 
 def attached(picture: Picture) -> Iterator[Finding]:
@@ -22,4 +23,5 @@ def attached(picture: Picture) -> Iterator[Finding]:
                 f"SR {pool.srs[pbd.sr].name!r} is not attached"
                 + (f", and running VMs use it ({user} for one)" if user else "; no running VM uses it"),
                 "repair the SR (xe pbd-plug)",
+                storage.remedy(host, pbd, pool.srs[pbd.sr]) if user else None,
             )

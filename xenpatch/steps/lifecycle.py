@@ -8,49 +8,71 @@ from datetime import UTC, datetime
 
 from xenpatch import record
 from xenpatch.errors import DrainFailed, VerificationFailed
-from xenpatch.hotfix.manifest import Manifest
-from xenpatch.options import PatchOptions
+from xenpatch.hotfix.bundle import Bundle
+from xenpatch.options import How, PatchOptions
 from xenpatch.plan.model import Move, NoRoom, Placement, Plan
 from xenpatch.plan.problem import must_return
-from xenpatch.prechecks.picture import Picture, hosts_to_do, make_plan, read_obstacles
-from xenpatch.record import RunId, RunRecord
-from xenpatch.steps import maintenance
+from xenpatch.prechecks import consent
+from xenpatch.prechecks.planning import hosts_to_do, is_chosen, make_plan, read_obstacles
+from xenpatch.record import BEFORE, DISABLED, RunId, RunRecord
+from xenpatch.sleepers import sleepers
+from xenpatch.steps import asleep, maintenance
 from xenpatch.xapi.inventory import Host, Inventory, Vm
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import read_inventory
 from xenpatch.xapi.types import HostUuid
 
 
-def begin(session: Session, run: RunId, picture: Picture, options: PatchOptions) -> Plan:
-    """Make the pool ours, write down on each host whose home it is, and plan from what is then.
+def claim(session: Session, run: RunId, bundle: Bundle) -> None:
+    """Make the pool ours; raise RunInProgress."""
+    record.claim(session, _new_record(run, bundle))
+
+
+def begin(session: Session, run: RunId, bundle: Bundle) -> None:
+    """Make the pool ours, and write down on each host whose home it is.
 
     A run that continues a stopped one keeps what that one wrote, and puts hosts that it had disabled and that
-    need no reboot any more into service again. Raises RunInProgress, and DrainFailed when there is no plan.
+    need no reboot any more into service again, with the VMs that it had stopped there. Raises RunInProgress.
     """
-    record.claim(session, _new_record(run, picture.manifest))
+    claim(session, run, bundle)
     pool = read_inventory(session)
     for host in pool.hosts:
         record.write_homes(session, pool, host.uuid)
-        ours = record.DISABLED in host.other_config and not host.enabled
-        if ours and not host.needs_reboot(picture.manifest.uuid):
+        ours = DISABLED in host.other_config and not host.enabled
+        if ours and not bundle.to_reboot(host):
             maintenance.put_into_service(session, host.uuid)
-    return plan_rest(session, picture.manifest, options)
+        if host.live and not bundle.to_reboot(host) and BEFORE not in host.other_config:
+            asleep.wake(session, run, host.uuid)
 
 
-def plan_rest(session: Session, manifest: Manifest, options: PatchOptions) -> Plan:
+def withdraw(session: Session, run: RunId, bundle: Bundle) -> bool:
+    """Take the record away again, if no host was touched since the pool was claimed; say whether it is."""
+    record.assert_ours(session, run)
+    pool = read_inventory(session)
+    touched = any(key in host.other_config for host in pool.hosts for key in (DISABLED, BEFORE))
+    if touched or away(pool) or any(len(bundle.lacking(host)) < len(bundle.manifests) for host in pool.hosts):
+        return False
+    for host in pool.hosts:
+        maintenance.leave(session, host.uuid)
+    record.release(session, run)
+    return True
+
+
+def plan_rest(session: Session, bundle: Bundle, options: PatchOptions) -> Plan:
     """Plan what is left, from the pool as it is now; raise DrainFailed when that is impossible.
 
     A host that was rebooted but not verified yet has a turn without a reboot.
     """
     pool = read_inventory(session)
-    obstacles = read_obstacles(session, pool, hosts_to_do(pool, manifest))
-    plan = make_plan(pool, manifest, obstacles, options.policy(pool.release))
+    obstacles = read_obstacles(session, pool, hosts_to_do(pool, bundle))
+    stops = consent.stops(pool, consent.reasons(pool, obstacles), options.stop)
+    plan = make_plan(pool, bundle, obstacles, options.policy(pool.release), stops, options.hosts)
     if isinstance(plan, NoRoom):
         raise DrainFailed(plan.sentence("no further host was touched"))
     return plan
 
 
-def end(session: Session, run: RunId, manifest: Manifest, placement: Placement) -> Inventory:
+def end(session: Session, run: RunId, bundle: Bundle, options: PatchOptions) -> Inventory:
     """Prove that the hotfix is fully applied and every VM where it should be, then remove every trace.
 
     Safe to call again. Raises VerificationFailed, with the record kept, when the pool shows otherwise.
@@ -58,17 +80,29 @@ def end(session: Session, run: RunId, manifest: Manifest, placement: Placement) 
     record.assert_ours(session, run)
     pool = read_inventory(session)
     wrong = [
-        f"{host.name} lacks {manifest.name}, a reboot or its verification"
-        for host in map(pool.host, hosts_to_do(pool, manifest))
+        f"{host.name} lacks {bundle.name}, a reboot or its verification"
+        for host in map(pool.host, hosts_to_do(pool, bundle))
+        if bundle.lacking(host) or is_chosen(pool, host, options.hosts)
     ]
     wrong += [f"{host.name} is not in service" for host in pool.hosts if not host.in_service]
-    wrong += [f"{vm.name} is not at home on {home.name}" for vm, home in away(pool, placement)]
+    wrong += [f"{vm.name} is not at home on {home.name}" for vm, home in away(pool, options.placement)]
+    wrong += [
+        f"{sleeper.name} is still stopped" for host in pool.hosts for sleeper in sleepers(host.other_config)
+    ]
     if wrong:
         raise VerificationFailed(f"{pool.name} is not as it should be at the end: {'; '.join(wrong)}")
     for host in pool.hosts:
         maintenance.leave(session, host.uuid)
     record.release(session, run)
     return read_inventory(session)
+
+
+def to_stop(session: Session, host: HostUuid, options: PatchOptions) -> tuple[tuple[Vm, How], ...]:
+    """The VMs on the host that are stopped for its reboot, as the operator allows, and how."""
+    pool = read_inventory(session)
+    obstacles = read_obstacles(session, pool, (host,))
+    stops = consent.stops(pool, consent.reasons(pool, obstacles), options.stop)
+    return tuple((vm, stops[vm.uuid]) for vm in pool.residents(host) if vm.uuid in stops)
 
 
 def away(pool: Inventory, placement: Placement = Placement.HOME) -> list[tuple[Vm, Host]]:
@@ -86,7 +120,7 @@ def away(pool: Inventory, placement: Placement = Placement.HOME) -> list[tuple[V
     ]
 
 
-def turn_back(pool: Inventory, host: HostUuid, manifest: Manifest) -> tuple[Move, ...]:
+def turn_back(pool: Inventory, host: HostUuid, bundle: Bundle) -> tuple[Move, ...]:
     """The moves that bring VMs back to a host that was not rebooted after all, the largest first.
 
     Those on hosts that are updated already stay there: no VM goes back to an older level.
@@ -95,18 +129,18 @@ def turn_back(pool: Inventory, host: HostUuid, manifest: Manifest) -> tuple[Move
     moves = []
     for vm, home in sorted(away(pool), key=lambda pair: (-pair[0].memory, pair[0].name)):
         src = pool.host(vm.resident_on) if vm.resident_on else None
-        if home.uuid != host or src is None or not src.needs_reboot(manifest.uuid):
+        if home.uuid != host or src is None or not bundle.to_reboot(src):
             continue
         free -= vm.memory
         moves.append(Move(vm.uuid, vm.name, src.uuid, src.name, host, home.name, vm.memory, free))
     return tuple(moves)
 
 
-def _new_record(run: RunId, manifest: Manifest) -> RunRecord:
+def _new_record(run: RunId, bundle: Bundle) -> RunRecord:
     return RunRecord(
         run=run,
-        hotfix=manifest.uuid,
-        hotfix_name=manifest.name,
+        hotfix=bundle.key,
+        hotfix_name=bundle.name,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         by=f"{getpass.getuser()}@{socket.gethostname()}",
     )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from xenpatch.errors import PrecheckRefused, RunInProgress
+from xenpatch.hotfix.bundle import Bundle
+from xenpatch.hotfix.catalogue import listed
+from xenpatch.hotfix.choice import required
 from xenpatch.hotfix.intake import Hotfix
-from xenpatch.options import PatchOptions
-from xenpatch.prechecks import check
-from xenpatch.prechecks.finding import Finding, blocking
-from xenpatch.prechecks.picture import Picture, hosts_to_do, make_plan, read_obstacles
+from xenpatch.options import PatchOptions, Remedies
+from xenpatch.prechecks import check, consent
+from xenpatch.prechecks.finding import Finding, blocking, remedies
+from xenpatch.prechecks.picture import Picture, Verdict
+from xenpatch.prechecks.planning import as_cured, hosts_to_do, make_plan, read_obstacles
 from xenpatch.record import RunId, obstacle
 from xenpatch.ssh import Dom0Access
 from xenpatch.updates.mechanism import mechanism_for
@@ -23,52 +28,96 @@ _PLUGIN_SINCE = (6, 2)
 
 
 def look(
-    session: Session, run: RunId, hotfix: Hotfix, ssh: Dom0Access | None, options: PatchOptions
+    session: Session,
+    run: RunId,
+    hotfixes: Sequence[Hotfix],
+    ssh: Dom0Access | None,
+    options: PatchOptions,
+    notes: Sequence[str] = (),
 ) -> Picture:
     """Read all that the prechecks look at, but for the hotfix's own precheck; changes nothing.
 
-    Raises RunInProgress when another run holds the pool.
+    The plan is that of the pool with its remedies made. Raises RunInProgress when another run holds the pool.
     """
     pool = read_inventory(session)
-    manifest = hotfix.manifest
-    if reason := obstacle(pool.other_config, run, manifest.uuid):
+    bundle, left_out = _wanted(pool, hotfixes)
+    if reason := obstacle(pool.other_config, run, bundle.key):
         raise RunInProgress(reason)
     mechanism_for(pool)
-    todo = hosts_to_do(pool, manifest)
+    todo = hosts_to_do(pool, bundle)
     obstacles = read_obstacles(session, pool, todo)
+    cures = options.remedy is Remedies.ALL
+    left = as_cured(pool, obstacles, ())[1] if cures else obstacles
+    stops = consent.stops(pool, consent.reasons(pool, left), options.stop)
+    cured = as_cured(pool, obstacles, stops) if cures else (pool, obstacles)
     return Picture(
         pool=pool,
-        manifest=manifest,
+        bundle=bundle,
         run=run,
         todo=todo,
-        plan=make_plan(pool, manifest, obstacles, options.policy(pool.release)),
-        needed_space=_COPIES * hotfix.update_size,
+        plan=make_plan(cured[0], bundle, cured[1], options.policy(pool.release), stops, options.hosts),
+        needed_space=_COPIES
+        * sum(each.update_size for each in hotfixes if each.manifest in bundle.manifests),
         obstacles=obstacles,
+        options=options,
+        stops=stops,
+        left_out=(*notes, *left_out),
         free_space=_free_space(session, pool, todo, ssh),
     )
 
 
-def ask_hosts(session: Session, hotfix: Hotfix, picture: Picture) -> Picture:
-    """The picture with what each host's own precheck says; the hotfix must be on the pool.
+def _wanted(pool: Inventory, hotfixes: Sequence[Hotfix]) -> tuple[Bundle, tuple[str, ...]]:
+    """The hotfixes that the pool is to have, and why others are not: what all hosts have contains them."""
+    known = [found for uuid in pool.host(pool.master).patches if (found := listed(uuid)) is not None]
+    everywhere = [found for found in known if all(host.has(found.uuid) for host in pool.hosts)]
+    within = {name: found.name for found in everywhere for name in found.rolls_up}
+    wanted = [hotfix.manifest for hotfix in hotfixes if hotfix.manifest.name not in within]
+    notes = [
+        f"{hotfix.manifest.name} is left out: {over}, which every host has, contains it"
+        for hotfix in hotfixes
+        if (over := within.get(hotfix.manifest.name)) is not None
+    ]
+    return Bundle(tuple(wanted)), tuple(notes)
 
-    Hosts that have it already, or do not answer, are not asked. A file that was cleaned away is brought anew.
+
+def ask_hosts(session: Session, hotfixes: Sequence[Hotfix], picture: Picture) -> Picture:
+    """The picture with what each host's own precheck says; the hotfixes must be on the pool.
+
+    Hosts that have one already, or do not answer, are not asked about it; nor is any about a hotfix that has
+    to wait for another of the run: its turn comes when that one is applied. A file that was cleaned away is
+    brought anew.
     """
+    verdicts = {host.uuid: Verdict() for host in picture.hosts_todo if host.live}
+    for hotfix in hotfixes:
+        if hotfix.manifest in picture.bundle.manifests and not _waits(hotfix, picture):
+            verdicts |= _ask(session, hotfix, picture)
+    return replace(picture, verdicts=verdicts)
+
+
+def _waits(hotfix: Hotfix, picture: Picture) -> bool:
+    return not required(hotfix.manifest).keys().isdisjoint(picture.bundle.uuids)
+
+
+def _ask(session: Session, hotfix: Hotfix, picture: Picture) -> dict[HostUuid, Verdict]:
+    """The hosts that refuse the hotfix, with their verdicts."""
     mechanism = mechanism_for(picture.pool)
     asked = [host for host in picture.hosts_todo if host.live and not host.has(hotfix.manifest.uuid)]
     verdicts = {host.uuid: mechanism.precheck(session, hotfix.manifest, host) for host in asked}
     if any(verdict.code == "CANNOT_FIND_PATCH" for verdict in verdicts.values()):
         mechanism.bring(session, hotfix, anew=True)
         verdicts = {host.uuid: mechanism.precheck(session, hotfix.manifest, host) for host in asked}
-    return replace(picture, verdicts=verdicts)
+    return {host: verdict for host, verdict in verdicts.items() if verdict.code is not None}
 
 
-def refuse_if_blocked(picture: Picture) -> tuple[Finding, ...]:
-    """All findings; raise PrecheckRefused when one of them blocks."""
+def refuse_if_blocked(picture: Picture, *, cured: bool = False) -> tuple[Finding, ...]:
+    """All findings; raise PrecheckRefused when one of them blocks; with `cured`, one without a remedy."""
     findings = check(picture)
-    if blocked := blocking(findings):
+    if blocked := blocking(findings, cured=cured):
+        curable = len(remedies(blocked))
+        advice = f" {curable} of them the run can put aside itself: --remedy all." if curable else ""
         raise PrecheckRefused(
-            f"{picture.pool.name} cannot be patched as it is; {len(blocked)} of the findings block the run. "
-            "Nothing was changed.",
+            f"{picture.pool.name} cannot be patched as it is; {len(blocked)} of the findings block the run."
+            f"{advice} Nothing was changed.",
             findings,
         )
     return findings

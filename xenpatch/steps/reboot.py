@@ -5,19 +5,20 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from xenpatch.errors import PoolError, RebootFailed, ReplyLost, Unreachable, WaitTimeout, XapiFailure
-from xenpatch.hotfix.manifest import HotfixUuid
+from xenpatch.errors import PoolError, RebootFailed, ReplyLost, WaitTimeout, XapiFailure
+from xenpatch.hotfix.bundle import Bundle
 from xenpatch.plan import history
 from xenpatch.plan.history import RebootRecord
 from xenpatch.record import RunId, add_once, assert_ours
+from xenpatch.steps.glimpse import glimpse
 from xenpatch.steps.maintenance import prove_empty, put_into_service
 from xenpatch.steps.passing import is_passing
 from xenpatch.waiting import NotYet, grace, wait_for
 from xenpatch.xapi.inventory import Host
 from xenpatch.xapi.objects import host_ref, pool_record
 from xenpatch.xapi.one_host import attached_srs, read_host
-from xenpatch.xapi.session import PASSING_CODES, Session
-from xenpatch.xapi.survey import epoch, moment
+from xenpatch.xapi.session import Session
+from xenpatch.xapi.survey import moment
 from xenpatch.xapi.types import HostUuid, PoolUuid, SessionRef, SrUuid
 
 TOLD = "xenpatch-reboot"
@@ -26,7 +27,6 @@ TOLD = "xenpatch-reboot"
 BOOT_LIMIT = 1800.0
 STORAGE_LIMIT = 300.0
 ENABLED_LIMIT = 180.0
-_GOING_DOWN = ("shutdown", "reboot")  # 6.x shows a reboot under way as "shutdown"
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,16 @@ class Rebooted:
 
 
 def reboot(
-    session: Session, run: RunId, host: HostUuid, hotfix: HotfixUuid, limit: float = BOOT_LIMIT
+    session: Session, run: RunId, host: HostUuid, bundle: Bundle, limit: float = BOOT_LIMIT
 ) -> Rebooted:
-    """Have the host rebooted since the hotfix was applied to it, and wait until it is back in service.
+    """Have the host rebooted since the hotfixes were applied to it, and wait until it is back in service.
 
-    Safe to call again: a host whose boot is newer than the hotfix is not rebooted once more, one that was
+    Safe to call again: a host whose boot is newer than the hotfixes is not rebooted once more, one that was
     told to reboot before is waited for. Raises DrainFailed when it is not empty, RebootFailed when it does
     not come back within `limit` seconds.
     """
     here, is_master = read_host(session, host), _is_master(session, host)
-    if not here.reboot_pending(hotfix):
+    if not bundle.to_reboot(here):
         _await_service(session, here, here.attached_srs)
         return Rebooted(here.boot_time, here.boot_time)
     down_at = None
@@ -107,7 +107,7 @@ def _shows_sign(session: Session, here: Host, before: SessionRef, *, is_master: 
     """
 
     def look() -> bool | NotYet:
-        now = _glimpse(session, here)
+        now = glimpse(session, here.uuid)
         if isinstance(now, NotYet):
             return is_master or now
         restarted = is_master and session.ref != before
@@ -120,33 +120,9 @@ def _shows_sign(session: Session, here: Host, before: SessionRef, *, is_master: 
         return False
 
 
-@dataclass(frozen=True)
-class _Glimpse:
-    boot_time: float
-    live: bool
-    going_down: bool
-
-
-def _glimpse(session: Session, here: Host) -> _Glimpse | NotYet:
-    """A look at the host that does not wait for a master that is away: that may be the very host."""
-    try:
-        record = session.call("host.get_record", session.call("host.get_by_uuid", here.uuid))
-        live = session.call("host_metrics.get_live", record["metrics"])
-    except (Unreachable, ReplyLost) as silent:
-        return NotYet(str(silent))
-    except XapiFailure as refused:
-        if refused.code in PASSING_CODES or is_passing(refused):
-            return NotYet(str(refused))
-        raise
-    operations = record["current_operations"].values()
-    return _Glimpse(
-        epoch(record["other_config"].get("boot_time")), live, any(each in _GOING_DOWN for each in operations)
-    )
-
-
 def _await_boot(session: Session, here: Host, limit: float) -> float:
     def look() -> float | NotYet:
-        now = _glimpse(session, here)
+        now = glimpse(session, here.uuid)
         if isinstance(now, NotYet):
             return now
         if now.boot_time == here.boot_time:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from xenpatch.errors import VerificationFailed
-from xenpatch.hotfix.manifest import Manifest
+from xenpatch.hotfix.bundle import Bundle
 from xenpatch.record import BEFORE, add_once
 from xenpatch.ssh import Dom0Access
 from xenpatch.steps.health import await_healthy
@@ -64,7 +64,7 @@ def note_before(session: Session, host: HostUuid, ssh: Dom0Access | None) -> Bas
 def verify(
     session: Session,
     host: HostUuid,
-    manifest: Manifest,
+    bundle: Bundle,
     before: Baseline,
     ssh: Dom0Access | None,
     beside: Collection[HostUuid] = (),
@@ -77,9 +77,9 @@ def verify(
     """
     await_healthy(session, but=set(beside) - {host})
     here = read_host(session, host)
-    wrong = [*_in_the_pool(session, here, manifest, before.storage)]
+    wrong = [*_in_the_pool(session, here, bundle, before.storage)]
     proved = [
-        f"{manifest.name} applied",
+        f"{bundle.name} applied",
         f"booted since ({here.boot_time:.0f})",
         "in service",
         "storage attached",
@@ -92,24 +92,27 @@ def verify(
         if before.boot_id is not None:
             wrong += ["its boot id is the one from before"] if dom0.boot_id() == before.boot_id else []
             proved.append("new boot id")
-        installed = dom0.packages(sorted({package.name for package in manifest.packages if package.known}))
+        installed = dom0.packages(sorted({package.name for package in bundle.packages if package.known}))
     unchecked = [
-        f"package {package.nvra} (not published whole)" for package in manifest.packages if not package.known
+        f"package {package.nvra} (not published whole)" for package in bundle.packages if not package.known
     ]
-    for package in manifest.packages:
+    for package in bundle.packages:
         if package.known and package.nvra not in installed.get(package.name, ()):
             found = ", ".join(installed.get(package.name, ())) or "none"
             wrong.append(f"package {package.nvra} is not installed (found: {found})")
-    proved.append(f"{sum(package.known for package in manifest.packages)} packages installed")
+    proved.append(f"{sum(package.known for package in bundle.packages)} packages installed")
     return _result(session, here, wrong, proved, unchecked)
 
 
-def _in_the_pool(session: Session, here: Host, manifest: Manifest, storage: frozenset[SrUuid]) -> list[str]:
+def _in_the_pool(session: Session, here: Host, bundle: Bundle, storage: frozenset[SrUuid]) -> list[str]:
     lost = storage - here.attached_srs
     missing = ", ".join(sorted(repr(name) for name in _sr_names(session, lost))) if lost else ""
     checks = (
-        (not here.has(manifest.uuid), f"{manifest.name} is not applied"),
-        (here.reboot_pending(manifest.uuid), f"it has not been rebooted since {manifest.name} was applied"),
+        *((True, f"{lacking.name} is not applied") for lacking in bundle.lacking(here)),
+        *(
+            (True, f"it has not been rebooted since {waiting.name} was applied")
+            for waiting in bundle.waiting(here)
+        ),
         (not here.live, "it is not reachable"),
         (not here.enabled, "it is not in service"),
         (bool(missing), f"storage is not attached: {missing}"),

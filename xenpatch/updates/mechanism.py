@@ -31,6 +31,10 @@ class Mechanism(Protocol):
         """Take a hotfix that no host has off the pool again."""
         ...
 
+    def clean(self, session: Session, manifest: Manifest) -> None:
+        """Remove the hotfix's files from the pool, but not the record that it is applied."""
+        ...
+
     def precheck(self, session: Session, manifest: Manifest, host: Host) -> Verdict:
         """Let the host run the hotfix's own precheck."""
         ...

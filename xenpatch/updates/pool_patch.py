@@ -20,6 +20,7 @@ from xenpatch.xapi.types import PatchRef
 
 PRECHECK_LIMIT = 600.0
 APPLY_LIMIT = 1800.0
+_POOL_CLEAN_SINCE = (6, 1)
 _TRIES = 2  # the second one only when the first left neither a task nor an effect
 _VERDICTS = ("PATCH_", "INVALID_PATCH", "CANNOT_FIND_PATCH", "CANNOT_FETCH_PATCH")
 
@@ -61,6 +62,16 @@ class PoolPatch:
         except XapiFailure as refused:
             if refused.code not in ("PATCH_IS_APPLIED", "HANDLE_INVALID"):
                 raise
+
+    def clean(self, session: Session, manifest: Manifest) -> None:
+        """Remove the files: on the master, where 6.0 keeps them (pool_patch.clean), or on all (pool_clean).
+
+        The server keeps its record of the patch. Safe to call again.
+        """
+        pool = read_inventory(session)
+        if (patch := pool.patch(manifest.uuid)) is not None:
+            verb = "pool_clean" if pool.release >= _POOL_CLEAN_SINCE else "clean"
+            session.call(f"pool_patch.{verb}", patch.ref)
 
     def precheck(self, session: Session, manifest: Manifest, host: Host) -> Verdict:
         """Ask the host; a failed check may come as an error or as a successful `<error>` text.

@@ -49,6 +49,7 @@ class _Type:
 
 _TEXT = _Type(str)
 _NUMBER = _Type(_number)
+_NUMBER_OR_0 = _Type(_number, "0")
 _TRUTH = _Type(_truth)
 _TEXT_OR_NONE = _Type(str, "")
 _FALSE = _Type(_truth, default=False)
@@ -59,7 +60,8 @@ _MAP = _Type(sexpr.parse_map, {})
 _FIELDS: Final[dict[str, dict[str, _Type]]] = {
     "pool": {
         "uuid": _TEXT, "name_label": _TEXT_OR_NONE, "master": _TEXT, "ha_enabled": _FALSE,
-        "wlb_enabled": _FALSE, "other_config": _MAP,
+        "wlb_enabled": _FALSE, "other_config": _MAP, "ha_host_failures_to_tolerate": _NUMBER_OR_0,
+        "ha_statefiles": _SET, "ha_configuration": _MAP,
     },
     "host": {
         "uuid": _TEXT, "name_label": _TEXT, "address": _TEXT_OR_NONE, "enabled": _TRUTH, "metrics": _TEXT,
@@ -72,16 +74,22 @@ _FIELDS: Final[dict[str, dict[str, _Type]]] = {
         "is_control_domain": _FALSE, "memory_dynamic_max": _NUMBER, "memory_dynamic_min": _NUMBER,
         "memory_overhead": _NUMBER, "tags": _SET, "ha_restart_priority": _TEXT_OR_NONE,
         "ha_always_run": _TRUE, "last_boot_CPU_flags": _MAP, "blocked_operations": _MAP,
-        "attached_PCIs": _SET, "other_config": _MAP,
+        "attached_PCIs": _SET, "other_config": _MAP, "HVM_boot_policy": _TEXT_OR_NONE,
+        "metrics": _TEXT_OR_NONE,
     },
-    "VBD": {"VM": _TEXT, "VDI": _TEXT, "empty": _FALSE, "type": _TEXT},
-    "VDI": {"name_label": _TEXT_OR_NONE, "SR": _TEXT},
+    "VM_metrics": {"start_time": _TEXT},
+    "VBD": {"uuid": _TEXT, "VM": _TEXT, "VDI": _TEXT, "empty": _FALSE, "type": _TEXT},
+    "VDI": {"uuid": _TEXT, "name_label": _TEXT_OR_NONE, "SR": _TEXT},
     "VIF": {"VM": _TEXT, "network": _TEXT},
     "network": {"uuid": _TEXT, "name_label": _TEXT_OR_NONE},
     "PIF": {"network": _TEXT, "host": _TEXT},
-    "SR": {"uuid": _TEXT, "name_label": _TEXT_OR_NONE, "type": _TEXT, "shared": _FALSE},
-    "PBD": {"SR": _TEXT, "host": _TEXT, "currently_attached": _TRUTH},
-    "pool_patch": {"uuid": _TEXT, "name_label": _TEXT_OR_NONE, "size": _NUMBER},
+    "SR": {
+        "uuid": _TEXT, "name_label": _TEXT_OR_NONE, "type": _TEXT, "shared": _FALSE, "other_config": _MAP,
+    },
+    "PBD": {"uuid": _TEXT, "SR": _TEXT, "host": _TEXT, "currently_attached": _TRUTH},
+    "pool_patch": {
+        "uuid": _TEXT, "name_label": _TEXT_OR_NONE, "size": _NUMBER, "after_apply_guidance": _SET,
+    },
     "host_patch": {"host": _TEXT, "pool_patch": _TEXT, "applied": _TRUTH, "timestamp_applied": _TEXT},
 }  # fmt: skip
 """What `survey.picture` reads; a field without a default is there in every release."""

@@ -6,19 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
-from xenpatch.hotfix.manifest import HotfixUuid
+from xenpatch.hotfix.manifest import Guidance, HotfixUuid
 from xenpatch.xapi.types import (
     HostRef,
     HostUuid,
     NetworkUuid,
     PatchRef,
+    PbdUuid,
     PoolRef,
     PoolUuid,
     SrUuid,
+    VbdUuid,
+    VdiUuid,
     VmRef,
     VmUuid,
 )
+
+NO_VBD: Final = VbdUuid("")
+NO_VDI: Final = VdiUuid("")
+NO_PBD: Final = PbdUuid("")
+"""Of pictures that are made by hand."""
 
 
 class PowerState(StrEnum):
@@ -38,15 +47,18 @@ class Sr:
     name: str
     type: str
     shared: bool
+    tools: bool = False
 
 
 @dataclass(frozen=True)
 class Disk:
-    """A virtual disk or a CD in a drive of a VM: a VBD that is not empty, with the SR it needs."""
+    """A virtual disk or a CD of a VM: a VBD that is not empty, with its VDI and the SR it needs."""
 
     name: str
     sr: SrUuid
     is_cd: bool
+    vbd: VbdUuid = NO_VBD
+    vdi: VdiUuid = NO_VDI
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,9 @@ class Vm:
     ``memory`` (bytes) is what a host needs to run it unsqueezed: dynamic maximum and overhead;
     ``memory_min`` the same with it ballooned down to its dynamic minimum. ``pinned`` is the XenAPI error that
     keeps it on its host whatever the other hosts are like. ``affinity`` is its home server. ``apart`` names
-    groups of VMs of which no two should share a host. ``protected`` VMs are restarted by HA.
+    groups of VMs of which no two should share a host. ``protected`` VMs are restarted by HA, those with
+    ``auto_poweron`` are started when a host boots. ``cannot_suspend`` is why VM.suspend would fail.
+    ``started`` is when it last booted, wherever that was.
     """
 
     uuid: VmUuid
@@ -88,6 +102,10 @@ class Vm:
     apart: frozenset[str] = frozenset()
     protected: bool = False
     cpu: Cpu = Cpu()
+    auto_poweron: bool = False
+    cannot_suspend: str | None = None
+    hvm: bool = False
+    started: datetime | None = None
 
     @property
     def srs(self) -> frozenset[SrUuid]:
@@ -110,6 +128,7 @@ class Pbd:
 
     sr: SrUuid
     attached: bool
+    uuid: PbdUuid = NO_PBD
 
 
 @dataclass(frozen=True)
@@ -117,7 +136,8 @@ class Host:
     """A host.
 
     ``memory_capacity`` (bytes) is what VMs can have: total less overhead and control domain.
-    ``boot_time`` is epoch seconds by the host's clock, 0 where it tells none.
+    ``boot_time`` and ``agent_start_time`` (of its toolstack) are epoch seconds by the host's clock, 0 where
+    it tells none.
     ``networks`` are those it has a PIF for.
     """
 
@@ -135,6 +155,7 @@ class Host:
     networks: frozenset[NetworkUuid] = frozenset()
     other_config: Mapping[str, str] = field(default_factory=dict)
     cpu: Cpu = Cpu()
+    agent_start_time: float = 0.0
 
     @property
     def release(self) -> tuple[int, ...]:
@@ -149,6 +170,11 @@ class Host:
         """Whether the hotfix was applied after the host last booted, so that it is not in effect yet."""
         patch = self.patches.get(HotfixUuid(hotfix.lower()))
         return patch is not None and patch.applied_at.timestamp() > self.boot_time
+
+    def toolstack_pending(self, hotfix: HotfixUuid) -> bool:
+        """Whether the hotfix was applied after the host's toolstack last started."""
+        patch = self.patches.get(HotfixUuid(hotfix.lower()))
+        return patch is not None and patch.applied_at.timestamp() > self.agent_start_time
 
     def needs_reboot(self, hotfix: HotfixUuid) -> bool:
         """Whether the host lacks the hotfix, or has it without having been rebooted since."""
@@ -179,6 +205,16 @@ class UploadedPatch:
     ref: PatchRef
     name: str
     size: int
+    guidance: frozenset[Guidance] = frozenset()
+
+
+@dataclass(frozen=True)
+class Ha:
+    """How high availability is set: failures of hosts to tolerate, and the storage of the heartbeat."""
+
+    failures: int = 0
+    srs: tuple[SrUuid, ...] = ()
+    configuration: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -197,6 +233,7 @@ class Inventory:
     srs: Mapping[SrUuid, Sr]
     network_names: Mapping[NetworkUuid, str]
     patches: Mapping[HotfixUuid, UploadedPatch]
+    ha: Ha = Ha()
 
     def host(self, uuid: HostUuid) -> Host:
         """The host of that uuid; KeyError if the pool has none."""

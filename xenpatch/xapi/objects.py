@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from xenpatch.errors import XapiFailure
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.types import HostRef, HostUuid, PoolRef, VmRef, VmUuid
 
@@ -25,3 +26,13 @@ def host_ref(session: Session, host: HostUuid) -> HostRef:
 def vm_ref(session: Session, vm: VmUuid) -> VmRef:
     """The VM of that uuid; XapiFailure UUID_INVALID when it is gone."""
     return VmRef(session.read("VM.get_by_uuid", vm))
+
+
+def find(session: Session, kind: str, uuid: str) -> str | None:
+    """The reference of an object of that class; None when it is gone."""
+    try:
+        return str(session.read(f"{kind}.get_by_uuid", uuid))
+    except XapiFailure as gone:
+        if gone.code != "UUID_INVALID":
+            raise
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from xenpatch.errors import XapiFailure
@@ -9,7 +10,7 @@ from xenpatch.xapi.inventory import Host
 from xenpatch.xapi.objects import host_ref
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import host_of, is_alive, is_real
-from xenpatch.xapi.types import HostRef, HostUuid, SrUuid
+from xenpatch.xapi.types import HostRef, HostUuid, SrUuid, VmUuid
 
 _SMALL: Final = ("host_metrics", "network", "PIF", "SR", "pool_patch")
 _OF_THE_HOST: Final = {"VM": "resident_on", "PBD": "host", "host_patch": "host"}
@@ -35,10 +36,11 @@ def attached_srs(session: Session, host: HostRef) -> frozenset[SrUuid]:
     return frozenset(sr for sr in found if sr is not None)
 
 
-def resident_names(session: Session, host: HostRef) -> tuple[str, ...]:
+def resident_names(session: Session, host: HostRef, but: Collection[VmUuid] = ()) -> tuple[str, ...]:
     """The names of the VMs that live on the host, running or paused: those of `Inventory.residents`."""
     vms = session.read("VM.get_all_records_where", f'field "resident_on" = "{host}"').values()
-    return tuple(sorted(vm["name_label"] for vm in vms if is_real(vm) and is_alive(vm)))
+    here = (vm for vm in vms if is_real(vm) and is_alive(vm) and vm["uuid"] not in but)
+    return tuple(sorted(vm["name_label"] for vm in here))
 
 
 def _sr_uuid(session: Session, ref: str) -> SrUuid | None:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from xenpatch.hotfix.manifest import HotfixUuid
+from xenpatch.hotfix.manifest import Guidance, HotfixUuid
 from xenpatch.xapi.inventory import (
     AppliedPatch,
     Cpu,
     Disk,
+    Ha,
     Host,
     Inventory,
     Pbd,
@@ -25,9 +26,12 @@ from xenpatch.xapi.types import (
     HostUuid,
     NetworkUuid,
     PatchRef,
+    PbdUuid,
     PoolRef,
     PoolUuid,
     SrUuid,
+    VbdUuid,
+    VdiUuid,
     VmRef,
     VmUuid,
 )
@@ -40,7 +44,7 @@ APART = "apart:"
 
 _CLASSES = (
     "pool", "host", "host_metrics", "VM", "VBD", "VDI", "VIF", "network", "PIF", "SR", "PBD",
-    "pool_patch", "host_patch",
+    "pool_patch", "host_patch", "VM_metrics",
 )  # fmt: skip
 _PLACES = ("pool", "host", "host_metrics", "VM")
 
@@ -77,6 +81,18 @@ def picture(tables: Mapping[str, Records]) -> Inventory:
         srs={sr.uuid: sr for sr in map(_sr, tables["SR"].values())},
         network_names={NetworkUuid(n["uuid"]): n["name_label"] for n in tables["network"].values()},
         patches={patch.uuid: patch for patch in (_patch(*item) for item in tables["pool_patch"].items())},
+        ha=_ha(pool, tables),
+    )
+
+
+def _ha(pool: Record, tables: Mapping[str, Records]) -> Ha:
+    """The heartbeat's storage is that of the statefiles (pool.ha_statefiles: references of VDIs)."""
+    files = (tables["VDI"].get(ref) for ref in pool.get("ha_statefiles", ()))
+    srs = (tables["SR"].get(file["SR"]) for file in files if file is not None)
+    return Ha(
+        failures=int(pool.get("ha_host_failures_to_tolerate", 0)),
+        srs=tuple(dict.fromkeys(SrUuid(sr["uuid"]) for sr in srs if sr is not None)),
+        configuration=pool.get("ha_configuration", {}),
     )
 
 
@@ -108,13 +124,14 @@ def host_of(ref: str, record: Record, tables: Mapping[str, Records]) -> Host:
         boot_time=epoch(config.get("boot_time")),
         patches=_applied(ref, tables),
         pbds=tuple(
-            Pbd(SrUuid(tables["SR"][pbd["SR"]]["uuid"]), pbd["currently_attached"])
+            Pbd(SrUuid(tables["SR"][pbd["SR"]]["uuid"]), pbd["currently_attached"], PbdUuid(pbd["uuid"]))
             for pbd in tables["PBD"].values()
             if pbd["host"] == ref and pbd["SR"] in tables["SR"]
         ),
         networks=_networks(ref, tables),
         other_config=config,
         cpu=_cpu(record.get("cpu_info", {})),
+        agent_start_time=epoch(config.get("agent_start_time")),
     )
 
 
@@ -162,7 +179,26 @@ def _vm(ref: str, record: Record, tables: Mapping[str, Records]) -> Vm:
         apart=frozenset(tag for tag in record.get("tags", ()) if tag.startswith(APART)),
         protected=_protected(record),
         cpu=_cpu(record["last_boot_CPU_flags"]),
+        auto_poweron=record["other_config"].get("auto_poweron") == "true",
+        cannot_suspend=_cannot_suspend(record),
+        hvm=bool(record["HVM_boot_policy"]),
+        started=_started(record, tables),
     )
+
+
+def _started(record: Record, tables: Mapping[str, Records]) -> datetime | None:
+    metrics = tables["VM_metrics"].get(record["metrics"])
+    return moment(metrics["start_time"]) if metrics is not None and is_alive(record) else None
+
+
+def _cannot_suspend(record: Record) -> str | None:
+    """A saved database does not hold what a VM allows at the moment."""
+    if "suspend" in record["blocked_operations"]:
+        return "its owner has blocked that (blocked_operations)"
+    idle = record["power_state"] == "Running" and not record.get("current_operations")
+    if idle and "suspend" not in record.get("allowed_operations", ["suspend"]):
+        return "the server does not offer it, as for VMs without PV drivers or with a device of their host"
+    return None
 
 
 def needed_memory(vm: Record, *, squeezed: bool = False) -> int:
@@ -200,17 +236,24 @@ def _disks(vm: str, tables: Mapping[str, Records]) -> list[Disk]:
         vdi = tables["VDI"].get(vbd["VDI"])
         if vbd["VM"] != vm or vbd["empty"] or vdi is None or vdi["SR"] not in tables["SR"]:
             continue
-        disks.append(Disk(vdi["name_label"], SrUuid(tables["SR"][vdi["SR"]]["uuid"]), vbd["type"] == "CD"))
+        sr = SrUuid(tables["SR"][vdi["SR"]]["uuid"])
+        is_cd = vbd["type"] == "CD"
+        disks.append(Disk(vdi["name_label"], sr, is_cd, VbdUuid(vbd["uuid"]), VdiUuid(vdi["uuid"])))
     return sorted(disks, key=lambda disk: disk.name)
 
 
 def _sr(record: Record) -> Sr:
-    return Sr(SrUuid(record["uuid"]), record["name_label"], record["type"], record["shared"])
+    tools = record.get("is_tools_sr", False) or record["other_config"].get("xenserver_tools_sr") == "true"
+    return Sr(SrUuid(record["uuid"]), record["name_label"], record["type"], record["shared"], tools=tools)
 
 
 def _patch(ref: str, record: Record) -> UploadedPatch:
     return UploadedPatch(
-        HotfixUuid(record["uuid"].lower()), PatchRef(ref), record["name_label"], int(record["size"])
+        uuid=HotfixUuid(record["uuid"].lower()),
+        ref=PatchRef(ref),
+        name=record["name_label"],
+        size=int(record["size"]),
+        guidance=frozenset(each for each in Guidance if each in record["after_apply_guidance"]),
     )
 
 

@@ -17,5 +17,8 @@ HostUuid = NewType("HostUuid", str)
 VmUuid = NewType("VmUuid", str)
 SrUuid = NewType("SrUuid", str)
 NetworkUuid = NewType("NetworkUuid", str)
+VbdUuid = NewType("VbdUuid", str)
+VdiUuid = NewType("VdiUuid", str)
+PbdUuid = NewType("PbdUuid", str)
 
 NULL_REF = "OpaqueRef:NULL"

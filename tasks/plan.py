@@ -1,0 +1,39 @@
+"""Plan the run: whole before it starts, and what is left of it when the pool has changed."""
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
+
+from blocks import XenServerPool
+from tasks import artifacts
+from tasks.connection import connected
+from tasks.retries import RETRIED
+from xenpatch.hotfix.bundle import Bundle
+from xenpatch.options import PatchOptions
+from xenpatch.plan.model import Plan
+from xenpatch.progress import Planned, publish
+from xenpatch.steps import lifecycle
+from xenpatch.steps.foresight import foresee
+
+
+@task(task_run_name="plan the whole run", cache_policy=NO_CACHE, **RETRIED)
+def plan_whole(pool: XenServerPool, bundle: Bundle, options: PatchOptions) -> Plan:
+    """A plan from the pool as it is now; raise DrainFailed when there is none."""
+    return _plan(pool, bundle, options)
+
+
+@task(task_run_name="plan anew what is left", cache_policy=NO_CACHE, **RETRIED)
+def plan_anew(pool: XenServerPool, bundle: Bundle, options: PatchOptions) -> Plan:
+    """The same, since the pool is not as the plan took it to be."""
+    plan = _plan(pool, bundle, options)
+    get_run_logger().info("the pool has changed, so what is left was planned anew")
+    return plan
+
+
+def _plan(pool: XenServerPool, bundle: Bundle, options: PatchOptions) -> Plan:
+    with connected(pool) as session:
+        plan = lifecycle.plan_rest(session, bundle, options)
+    seen = foresee(plan)
+    publish(Planned(plan, seen))
+    artifacts.plan(plan, seen)
+    return plan

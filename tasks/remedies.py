@@ -1,0 +1,68 @@
+"""Put aside what stands in the way, and put all of it back at the end."""
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from blocks import XenServerPool
+from tasks.connection import LAST_WORD, connected
+from tasks.retries import RETRIED
+from tasks.telling import telling
+from xenpatch.errors import PoolError, StepFailed
+from xenpatch.prechecks.remedy import Remedy
+from xenpatch.progress import Step
+from xenpatch.record import RunId
+from xenpatch.steps import remedies
+from xenpatch.xapi.objects import pool_ref
+from xenpatch.xapi.session import open_session
+
+
+@task(task_run_name="{remedy.kind.value} of {remedy.name}", cache_policy=NO_CACHE, **RETRIED)
+def make_remedy(pool: XenServerPool, run: RunId, remedy: Remedy) -> None:
+    """Make one remedy, written on the pool with its undo before."""
+    what = f"{remedy.kind} of {remedy.name}"
+    with telling(Step.PRECHECK, what) as told, connected(pool) as session:
+        told.done(remedies.make(session, run, remedy))
+
+
+@task(task_run_name="look what was put aside", cache_policy=NO_CACHE, **RETRIED)
+def put_aside(pool: XenServerPool) -> dict[str, Remedy]:
+    """The remedies that are to be undone, the last one first, by their keys on the pool."""
+    with connected(pool) as session:
+        return remedies.written(session.read("pool.get_other_config", pool_ref(session)))
+
+
+@task(task_run_name="undo {remedy.kind.value} of {remedy.name}", cache_policy=NO_CACHE, **RETRIED)
+def undo_remedy(pool: XenServerPool, run: RunId, key: str, remedy: Remedy) -> None:
+    """Put one back as it was."""
+    what = f"undo: {remedy.kind} of {remedy.name}"
+    with telling(Step.REPORT, what) as told, connected(pool) as session:
+        told.done(remedies.undo(session, run, key, remedy))
+
+
+def put_back_at_last(pool: XenServerPool, run: RunId) -> None:
+    """The same for a run that has failed: in one session, and not for long with a pool that is silent.
+
+    Raises Unreachable when it does not answer, else as `put_back`.
+    """
+    with open_session(pool.endpoint(), patience=LAST_WORD) as session:
+        failed = remedies.undo_all(session, run)
+    _raise(failed)
+
+
+def put_back(pool: XenServerPool, run: RunId) -> None:
+    """Undo all, the last one first, whichever fail; raise StepFailed with those that did."""
+    failed = []
+    for key, remedy in put_aside(pool).items():
+        try:
+            undo_remedy(pool, run, key, remedy)
+        except PoolError as reason:
+            failed.append(str(reason))
+    _raise(failed)
+
+
+def _raise(failed: list[str]) -> None:
+    if failed:
+        raise StepFailed(
+            f"{'; '.join(failed)}. It is still written on the pool: put it right and start again, to have it "
+            "tried once more."
+        )

@@ -1,0 +1,78 @@
+"""What hotfixes ask for beside reboots: a new start of a host's toolstack, or of VMs."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from xenpatch.errors import ReplyLost, StepFailed, TaskLost, WaitTimeout, XapiFailure
+from xenpatch.guidance.pending import VmTask
+from xenpatch.hotfix.bundle import Bundle
+from xenpatch.record import RunId, assert_ours
+from xenpatch.steps.glimpse import glimpse
+from xenpatch.steps.passing import is_passing
+from xenpatch.waiting import NotYet, wait_for
+from xenpatch.xapi import tasks
+from xenpatch.xapi.objects import vm_ref
+from xenpatch.xapi.one_host import read_host
+from xenpatch.xapi.session import Session
+from xenpatch.xapi.survey import read_inventory
+from xenpatch.xapi.types import HostUuid
+
+TOOLSTACK_LIMIT = 600.0
+VM_LIMIT = 1800.0
+
+
+def toolstacks_to_restart(session: Session, bundle: Bundle) -> tuple[tuple[HostUuid, str], ...]:
+    """The hosts that wait for it, with their names, the master first; not those that are to reboot."""
+    hosts = read_inventory(session).hosts
+    return tuple(
+        (host.uuid, host.name) for host in hosts if bundle.waiting(host) and not bundle.to_reboot(host)
+    )
+
+
+def restart_toolstack(session: Session, run: RunId, host: HostUuid, bundle: Bundle) -> str:
+    """Restart it (host.restart_agent) and wait until the host is in service again; return what proves it.
+
+    VMs run on meanwhile. Safe to call again: a toolstack that is newer than the hotfixes is left alone.
+    Raises StepFailed when it is not back in TOOLSTACK_LIMIT seconds.
+    """
+    here = read_host(session, host)
+    if not bundle.waiting(here):
+        return f"started since ({here.agent_start_time:.0f})"
+    assert_ours(session, run)
+    with suppress(ReplyLost):  # the look tells whether it was carried out
+        session.call("host.restart_agent", here.ref)
+
+    def look() -> float | NotYet:
+        now = glimpse(session, host)
+        if isinstance(now, NotYet):
+            return now
+        if now.agent_start_time == here.agent_start_time:
+            return NotYet("it still runs since before")
+        return now.agent_start_time if now.enabled and now.live else NotYet("it has started")
+
+    try:
+        after = wait_for(f"the toolstack of {here.name} to be back", look, TOOLSTACK_LIMIT)
+    except WaitTimeout as late:
+        raise StepFailed(
+            f"the toolstack of {here.name} has not come back: {late}. Its VMs run on; no other toolstack was "
+            "restarted. Look at its console, and start again to continue."
+        ) from None
+    return f"started {here.agent_start_time:.0f} before, {after:.0f} now"
+
+
+def restart_vm(session: Session, run: RunId, task: VmTask) -> str:
+    """Have a VM restart cleanly, where it is (VM.clean_reboot). Raises StepFailed when it does not."""
+    assert_ours(session, run)
+    try:
+        what = f"{task.vm.name} to restart"
+        tasks.run(session, "VM.clean_reboot", vm_ref(session, task.vm.uuid), what=what, limit=VM_LIMIT)
+    except (ReplyLost, TaskLost):
+        raise
+    except XapiFailure as refused:
+        if is_passing(refused):
+            raise
+        raise StepFailed(
+            f"{task.vm.name} on {task.host.name} could not be restarted: {refused}. It was not forced."
+        ) from None
+    return f"{task.vm.name} has restarted"
