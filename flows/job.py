@@ -7,6 +7,7 @@ from typing import Any
 
 from blocks import Dom0SSH, XenServerPool
 from xenpatch.hotfix.bundle import Bundle
+from xenpatch.hotfix.choice import Wanted
 from xenpatch.hotfix.intake import Hotfix
 from xenpatch.options import PatchOptions
 from xenpatch.prechecks.picture import Picture
@@ -16,11 +17,11 @@ from xenpatch.report import RunReport
 
 @dataclass(frozen=True)
 class Job:
-    """A pool, the hotfixes that were given, and how to go about it; ``picture`` is the first look."""
+    """A pool, what it is to have, and how to go about it; ``picture`` is the first look."""
 
     pool: XenServerPool
     run: RunId
-    given: tuple[Hotfix, ...]
+    wanted: Wanted
     picture: Picture
     ssh: Dom0SSH | None
     options: PatchOptions
@@ -33,14 +34,14 @@ class Job:
     @property
     def hotfixes(self) -> tuple[Hotfix, ...]:
         """The files of the bundle, in its order."""
-        return tuple(hotfix for hotfix in self.given if hotfix.manifest.uuid in self.bundle.uuids)
+        return tuple(hotfix for hotfix in self.wanted.hotfixes if hotfix.manifest.uuid in self.bundle.uuids)
 
     def report(self, **what: Any) -> RunReport:
         """A report on it; `what` are further fields of a RunReport."""
         seen = self.picture.pool.hosts
         return RunReport(
             pool=self.picture.pool.name,
-            hotfix=self.bundle.name or ", ".join(hotfix.manifest.name for hotfix in self.given),
+            hotfix=self.bundle.name or ", ".join(hotfix.manifest.name for hotfix in self.wanted.hotfixes),
             all_hosts=tuple(host.name for host in seen),
             earlier_boots=tuple(host.boot_time for host in seen if host.uuid not in self.picture.todo),
             placement=self.options.placement,

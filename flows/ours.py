@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Final
 
 from prefect.logging import get_run_logger
@@ -22,6 +23,8 @@ from xenpatch.errors import (
 )
 from xenpatch.prechecks.remedy import Remedy
 from xenpatch.record import RunId, declare_dead
+from xenpatch.steps.presence import heartbeat
+from xenpatch.xapi.session import open_session
 
 _IN_THE_MIDDLE: Final = (
     "No further host was touched, and every VM runs where it is; `xenpatch status` shows which host is out "
@@ -44,7 +47,7 @@ def ours_until_the_end(pool: XenServerPool, run: RunId) -> Iterator[list[Remedy]
     """
     aside: list[Remedy] = []
     try:
-        with _explained(_IN_THE_MIDDLE):
+        with heartbeat(partial(open_session, pool.endpoint()), run), _explained(_IN_THE_MIDDLE):
             yield aside
     except BaseException as first:
         failed = _with_all_put_back(pool, run, first, aside)

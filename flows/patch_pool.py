@@ -61,21 +61,25 @@ def patch_pool(
     """
     began = time.monotonic()
     run = RunId(f"{flow_run.id}.{flow_run.run_count}")
-    hotfixes, notes = verify_all(_paths(hotfix), _paths(manifest))
-    picture = look_at_pool(pool, run, hotfixes, ssh, options, notes)
-    job = Job(pool, run, hotfixes, picture, ssh, options)
-    if picture.done:
+    wanted = verify_all(_paths(hotfix), _paths(manifest))
+    picture = look_at_pool(pool, run, wanted, ssh, options)
+    return carry_out(Job(pool, run, wanted, picture, ssh, options), began)
+
+
+def carry_out(job: Job, began: float) -> RunReport:
+    """All that follows the first look, for a new run and for one that is continued from its record."""
+    if job.picture.done:
         return _told(job.report(seconds=time.monotonic() - began))
     with before_the_record():
-        uploaded = upload_all(pool, job.hotfixes)
-        findings = precheck(pool, run, hotfixes, ssh, options, uploaded=uploaded)
-    with ours_until_the_end(pool, run) as aside:
-        if options.mode is Mode.MANUAL:
+        uploaded = upload_all(job.pool, job.hotfixes)
+        findings = precheck(job.pool, job.run, job.wanted, job.ssh, job.options, uploaded=uploaded)
+    with ours_until_the_end(job.pool, job.run) as aside:
+        if job.options.mode is Mode.MANUAL:
             report = _apply_only(job, findings)
         else:
             report = _patch(job, findings, uploaded, aside)
-    if options.clean:
-        clean(pool, job.bundle)
+    if job.options.clean:
+        clean(job.pool, job.bundle)
     return _told(replace(report, seconds=time.monotonic() - began))
 
 
@@ -84,7 +88,7 @@ def _patch(
 ) -> RunReport:
     """The automatic mode: all that has to follow is done, and the pool is as it was but for the hotfixes."""
     pool, run, bundle, options = job.pool, job.run, job.bundle, job.options
-    begin(pool, run, bundle)
+    begin(pool, run, bundle, options)
     backup = back_up(pool, options.backup_folder)
     findings = _put_aside(job, findings, uploaded, aside)
     plan = plan_whole(pool, bundle, options)
@@ -101,7 +105,7 @@ def _patch(
 
 def _apply_only(job: Job, findings: tuple[Finding, ...]) -> RunReport:
     """The manual mode: apply, touch no VM and no host, and write down what is left to do."""
-    claim(job.pool, job.run, job.bundle)
+    claim(job.pool, job.run, job.bundle, job.options)
     backup = back_up(job.pool, job.options.backup_folder)
     apply_all(job.pool, job.run, job.bundle)
     todo, path = hand_over(job.pool, job.run, job.bundle, job.options.task_list)
@@ -122,7 +126,7 @@ def _put_aside(
     if not wanted:
         return findings
     try:
-        left = precheck(job.pool, job.run, job.given, job.ssh, job.options, uploaded=uploaded, cured=True)
+        left = precheck(job.pool, job.run, job.wanted, job.ssh, job.options, uploaded=uploaded, cured=True)
     except Refused:
         put_back(job.pool, job.run)
         withdraw(job.pool, job.run, job.bundle)

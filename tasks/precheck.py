@@ -10,6 +10,7 @@ from tasks.connection import connected
 from tasks.retries import RETRIED
 from tasks.telling import telling
 from xenpatch.errors import PoolError, PrecheckRefused, Refused
+from xenpatch.hotfix.choice import Wanted
 from xenpatch.hotfix.intake import Hotfix
 from xenpatch.options import PatchOptions, Remedies
 from xenpatch.plan.model import Plan
@@ -29,14 +30,13 @@ from xenpatch.xapi.survey import read_inventory
 def look_at_pool(
     pool: XenServerPool,
     run: RunId,
-    hotfixes: tuple[Hotfix, ...],
+    wanted: Wanted,
     ssh: Dom0SSH | None,
     options: PatchOptions,
-    notes: tuple[str, ...] = (),
 ) -> Picture:
-    """Everything that can be checked without the hotfixes on the pool; raise PrecheckRefused."""
+    """Everything that can be checked without the hotfixes there; raise PrecheckRefused, RunInProgress."""
     with telling(Step.PRECHECK, "look at the pool") as told, open_session(pool.endpoint()) as session:
-        picture = look(session, run, hotfixes, ssh.access(pool) if ssh else None, options, notes)
+        picture = look(session, run, wanted, ssh.access(pool) if ssh else None, options, make_way=True)
         for host in picture.pool.hosts:
             publish(HostState(host.uuid, host.name, _condition(picture, host)))
         if isinstance(picture.plan, Plan):
@@ -50,7 +50,7 @@ def look_at_pool(
 def precheck(
     pool: XenServerPool,
     run: RunId,
-    hotfixes: tuple[Hotfix, ...],
+    wanted: Wanted,
     ssh: Dom0SSH | None,
     options: PatchOptions,
     *,
@@ -63,8 +63,8 @@ def precheck(
     """
     with telling(Step.PRECHECK, "precheck every host") as told, connected(pool) as session:
         try:
-            picture = look(session, run, hotfixes, ssh.access(pool) if ssh else None, options)
-            findings = _refuse_with_report(ask_hosts(session, hotfixes, picture), cured=cured)
+            picture = look(session, run, wanted, ssh.access(pool) if ssh else None, options)
+            findings = _refuse_with_report(ask_hosts(session, wanted.hotfixes, picture), cured=cured)
         except Refused:
             _take_back(session, uploaded)
             raise

@@ -32,19 +32,26 @@ def back_up(pool: XenServerPool, folder: Path | None) -> Path:
 
 
 @task(task_run_name="write the run record", cache_policy=NO_CACHE, **RETRIED)
-def begin(pool: XenServerPool, run: RunId, bundle: Bundle) -> None:
+def begin(pool: XenServerPool, run: RunId, bundle: Bundle, options: PatchOptions) -> None:
     """Claim the pool."""
     with telling(Step.RECORD, "write the run record") as told, connected(pool) as session:
-        lifecycle.begin(session, run, bundle)
+        lifecycle.begin(session, run, bundle, options)
         told.done(f"run {run}")
 
 
 @task(task_run_name="write the run record", cache_policy=NO_CACHE, **RETRIED)
-def claim(pool: XenServerPool, run: RunId, bundle: Bundle) -> None:
+def claim(pool: XenServerPool, run: RunId, bundle: Bundle, options: PatchOptions) -> None:
     """Claim the pool for a run that touches no host."""
     with telling(Step.RECORD, "write the run record") as told, connected(pool) as session:
-        lifecycle.claim(session, run, bundle)
+        lifecycle.claim(session, run, bundle, options)
         told.done(f"run {run}")
+
+
+@task(task_run_name="read the run record", cache_policy=NO_CACHE)
+def read_record(pool: XenServerPool) -> tuple[Bundle, PatchOptions]:
+    """What the run on the pool is about, and how it goes about it; raise Refused when there is none."""
+    with open_session(pool.endpoint()) as session:
+        return lifecycle.recorded(session)
 
 
 @task(task_run_name="take the run record away again", cache_policy=NO_CACHE, **RETRIED)

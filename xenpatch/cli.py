@@ -78,6 +78,20 @@ ManifestFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="The hotfix's manifest; not needed for a known hotfix.")
 ]
 
+KnownHosts = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="SSH host keys of the hosts; with it, packages are verified over SSH."),
+]
+SshUser = Annotated[str, typer.Option(help="Who logs in over SSH, with the pool's password or --ssh-key.")]
+SshPort = Annotated[int, typer.Option(min=1, max=65535, help="The SSH port of every host.")]
+SshKey = Annotated[Path | None, typer.Option(metavar="FILE", help="A private key instead of the password.")]
+SshBlock = Annotated[
+    str | None, typer.Option(metavar="NAME", help="A saved Dom0SSH block instead of the --ssh options.")
+]
+TakeOver = Annotated[
+    bool, typer.Option("--take-over", help="Have a run that still lives stop, and continue in its place.")
+]
+
 PlacementOption = Annotated[
     Placement, typer.Option(help="Which VMs are at home in the end: all, any, or those with an affinity.")
 ]
@@ -142,22 +156,11 @@ def patch(
     certificate: Certificate = None,
     ca: Ca = None,
     legacy: Legacy = False,
-    known_hosts: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="SSH host keys of the hosts; with it, packages are verified over SSH."
-        ),
-    ] = None,
-    ssh_user: Annotated[
-        str, typer.Option(help="Who logs in over SSH, with the pool's password or --ssh-key.")
-    ] = "root",
-    ssh_port: Annotated[int, typer.Option(min=1, max=65535, help="The SSH port of every host.")] = 22,
-    ssh_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A private key instead of the password.")
-    ] = None,
-    ssh_block: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A saved Dom0SSH block instead of the --ssh options.")
-    ] = None,
+    known_hosts: KnownHosts = None,
+    ssh_user: SshUser = "root",
+    ssh_port: SshPort = 22,
+    ssh_key: SshKey = None,
+    ssh_block: SshBlock = None,
     mode: Annotated[
         Mode, typer.Option(help="Who does what follows the apply: the run, or you with a list.")
     ] = Mode.AUTOMATIC,
@@ -196,6 +199,7 @@ def patch(
         Path | None,
         typer.Option(metavar="FOLDER", help="Where the pool's database is saved; it holds secrets."),
     ] = None,
+    take_over: TakeOver = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the whole plan and change nothing.")
     ] = False,
@@ -217,6 +221,7 @@ def patch(
         squeeze=squeeze,
         reboot_limit=reboot_limit,
         backup_folder=backup_folder,
+        take_over=take_over,
     )
     job = commands.Job(tuple(hotfix), tuple(manifest or ()), how)
     console = Console()
@@ -224,6 +229,44 @@ def patch(
         commands.dry_run(console, access, shell, job)
     else:
         display.report(console, commands.patch(console, access, shell, job))
+
+
+@app.command()
+def resume(
+    pool: PoolUrl = None,
+    pool_block: PoolBlock = None,
+    user: User = "root",
+    certificate: Certificate = None,
+    ca: Ca = None,
+    legacy: Legacy = False,
+    known_hosts: KnownHosts = None,
+    ssh_user: SshUser = "root",
+    ssh_port: SshPort = 22,
+    ssh_key: SshKey = None,
+    ssh_block: SshBlock = None,
+    take_over: TakeOver = False,
+) -> None:
+    """Continue the run whose record is on the pool, with its own options; no hotfix file is needed."""
+    access = commands.Access(pool, pool_block, user, certificate, ca, legacy=legacy)
+    shell = commands.Shell(known_hosts, ssh_user, ssh_port, ssh_key, ssh_block)
+    console = Console()
+    display.report(console, commands.resume(console, access, shell, take_over=take_over))
+
+
+@app.command()
+def abandon(
+    pool: PoolUrl = None,
+    pool_block: PoolBlock = None,
+    user: User = "root",
+    certificate: Certificate = None,
+    ca: Ca = None,
+    legacy: Legacy = False,
+    take_over: TakeOver = False,
+) -> None:
+    """Give up the run on the pool: VMs home, hosts and what was put aside back, its record removed."""
+    access = commands.Access(pool, pool_block, user, certificate, ca, legacy=legacy)
+    for line in commands.abandon(Console(), access, take_over=take_over):
+        typer.echo(line)
 
 
 @app.command()

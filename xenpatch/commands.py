@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from rich.console import Console
 
 from xenpatch import display
 from xenpatch.errors import InputError, Interrupted, SettingsUnavailable
-from xenpatch.hotfix.choice import files, in_order, manifest_for
+from xenpatch.hotfix.choice import Wanted, files, in_order, manifest_for
 from xenpatch.hotfix.intake import Hotfix, verify
 from xenpatch.hotfix.manifest import HotfixUuid, known_manifests, load_manifest
 from xenpatch.options import WIDEST, How, PatchOptions, Remedies
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from blocks import Dom0SSH, XenServerPool
     from blocks.reference import StoredByReference
 
+T = TypeVar("T")
 Saved = TypeVar("Saved", bound="StoredByReference")
 
 _QUIET = {
@@ -119,11 +120,13 @@ class Job:
     manifests: tuple[Path, ...]
     options: PatchOptions
 
-    def verified(self) -> tuple[tuple[Hotfix, ...], tuple[str, ...]]:
+    def verified(self) -> Wanted:
         """The files, in their order, and why some are left out. Raises HotfixError, InputError."""
         found = files(self.hotfixes)
         alone = len(found) == 1
-        return in_order([verify(file, manifest_for(file, self.manifests, alone=alone)) for file in found])
+        return Wanted(
+            *in_order([verify(each, manifest_for(each, self.manifests, alone=alone)) for each in found])
+        )
 
 
 @dataclass(frozen=True)
@@ -232,12 +235,12 @@ def dry_run(console: Console, access: Access, shell: Shell, job: Job) -> None:
     from xenpatch.steps.precheck import look, refuse_if_blocked  # noqa: PLC0415
     from xenpatch.xapi.session import open_session  # noqa: PLC0415
 
-    hotfixes, notes = job.verified()
+    wanted = job.verified()
     pool = access.pool()
     ssh = shell.ssh(pool)
     dom0 = ssh.access(pool) if ssh else None
     with open_session(pool.endpoint()) as session:
-        picture = look(session, RunId("dry-run"), hotfixes, dom0, job.options, notes)
+        picture = look(session, RunId("dry-run"), wanted, dom0, job.options)
     cured = job.options.remedy is Remedies.ALL
     display.findings(console, refuse_if_blocked(picture, cured=cured))
     if not isinstance(picture.plan, NoRoom):
@@ -251,15 +254,40 @@ def patch(console: Console, access: Access, shell: Shell, job: Job) -> RunReport
     pool = access.pool()
     ssh = shell.ssh(pool)
     from flows.patch_pool import patch_pool  # noqa: PLC0415
-    from xenpatch.live import show  # noqa: PLC0415
 
     folders = {name: _absolute(getattr(job.options, name)) for name in ("backup_folder", "task_list")}
     options = _asked(console, pool, ssh, job).model_copy(update=folders)
+    hotfixes, manifests = _one_or_all(job.hotfixes), _one_or_all(job.manifests)
+    return _watched(console, lambda: patch_pool(pool, hotfixes, manifests, ssh, options))
+
+
+def resume(console: Console, access: Access, shell: Shell, *, take_over: bool) -> RunReport:
+    """Continue the run on the pool in this process, with a live view."""
+    display.status(console, read_pool(access))
+    pool = access.pool()
+    ssh = shell.ssh(pool)
+    from flows.resume_pool import resume_pool  # noqa: PLC0415
+
+    return _watched(console, lambda: resume_pool(pool, ssh, take_over=take_over))
+
+
+def abandon(console: Console, access: Access, *, take_over: bool) -> tuple[str, ...]:
+    """Give up the run on the pool; what became of it, as sentences."""
+    pool = access.pool()
+    from flows.abandon_pool import abandon_pool  # noqa: PLC0415
+
+    return _watched(console, lambda: abandon_pool(pool, take_over=take_over))
+
+
+def _watched(console: Console, run: Callable[[], T]) -> T:
+    """Run a flow with a live view, and tell what may end it from outside."""
+    from xenpatch.live import show  # noqa: PLC0415
+
     if "PREFECT_API_URL" not in os.environ:
         console.print("Prefect starts a server of its own for this run; that takes some seconds.")
     try:
         with show(console):
-            return patch_pool(pool, _one_or_all(job.hotfixes), _one_or_all(job.manifests), ssh, options)
+            return run()
     except RuntimeError as lost:
         if "Failed to reach API" not in str(lost):
             raise
@@ -270,7 +298,8 @@ def patch(console: Console, access: Access, shell: Shell, job: Job) -> RunReport
     except KeyboardInterrupt:
         raise Interrupted(
             "the run was interrupted; no further step is begun, and every VM runs where it is. A host may be "
-            "out of service and VMs away from home: `xenpatch status` shows them. Start again to continue."
+            "out of service and VMs away from home: `xenpatch status` shows them. `xenpatch resume` "
+            "continues it, `xenpatch abandon` gives it up."
         ) from None
 
 
@@ -292,10 +321,10 @@ def _look(pool: XenServerPool, ssh: Dom0SSH | None, job: Job) -> tuple[Finding, 
     from xenpatch.steps.precheck import look  # noqa: PLC0415
     from xenpatch.xapi.session import open_session  # noqa: PLC0415
 
-    hotfixes, notes = job.verified()
+    wanted = job.verified()
     dom0 = ssh.access(pool) if ssh else None
     with open_session(pool.endpoint()) as session:
-        return check(look(session, RunId("ask"), hotfixes, dom0, job.options, notes))
+        return check(look(session, RunId("ask"), wanted, dom0, job.options))
 
 
 def simulate(wanted: Simulation, out: TextIO) -> None:

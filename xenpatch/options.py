@@ -95,6 +95,10 @@ class PatchOptions(BaseModel):
         description="What may be done with VMs that cannot move, while their host reboots: by name, uuid or "
         "reason (storage, network, drivers, pci, gpu, blocked, processor, alone, paused, any).",
     )
+    take_over: bool = Field(
+        default=False,
+        description="Whether a run that still lives is made to stop, and this one continues in its place.",
+    )
     reboot_limit: float = Field(
         default=1800.0, ge=1.0, description="Seconds that a host may take to come back from its reboot."
     )
@@ -102,6 +106,12 @@ class PatchOptions(BaseModel):
         default=None,
         description="Where the pool's database is saved before the first change; it holds secrets.",
     )
+
+    def for_the_record(self) -> str:
+        """As the run record keeps them: without what belongs to one machine or one start."""
+        return self.model_dump_json(
+            exclude={"take_over", "backup_folder", "task_list"}, exclude_defaults=True
+        )
 
     def policy(self, release: tuple[int, ...]) -> Policy:
         """What the planner is told, for a pool of that release."""

@@ -3,6 +3,7 @@
 | key in other_config          | on   | holds                                                        |
 |------------------------------|------|--------------------------------------------------------------|
 | xenpatch                     | pool | the record, JSON; never rewritten, so the first add wins      |
+| xenpatch-alive-<run>         | pool | when that run was last heard of, by the master's clock        |
 | xenpatch-stopped-<run>       | pool | why that run ended before its end; it will act no more        |
 | xenpatch-taken-<run>         | pool | the run that took over from it; the first add wins again      |
 | xenpatch-remedy-...          | pool | what was put aside for the run, with its undo                 |
@@ -36,6 +37,7 @@ RunId = NewType("RunId", str)
 KEY = "xenpatch"
 STOPPED = "xenpatch-stopped-"
 TAKEN = "xenpatch-taken-"
+ALIVE = "xenpatch-alive-"
 HOME = "xenpatch-home"
 DISABLED = "xenpatch-disabled"
 BEFORE = "xenpatch-before"
@@ -47,7 +49,8 @@ OURS = "xenpatch"
 class RunRecord:
     """What a run says of itself. ``started`` is ISO 8601 in UTC, ``by`` is user@machine.
 
-    ``hotfix`` are the uuids of its hotfixes, with commas between them.
+    ``hotfix`` are the uuids of its hotfixes, with commas between them. ``manifests`` and ``options`` are
+    JSON: all that another machine needs to continue it.
     """
 
     run: RunId
@@ -55,6 +58,8 @@ class RunRecord:
     hotfix_name: str
     started: str
     by: str
+    manifests: str = "[]"
+    options: str = "{}"
 
     @property
     def hotfixes(self) -> list[HotfixUuid]:
@@ -65,7 +70,7 @@ class RunRecord:
     def parse(cls, text: str) -> RunRecord:
         """Read a record back; one that cannot be read still locks the pool."""
         try:
-            fields = json.loads(text)
+            fields = {"manifests": "[]", "options": "{}"} | json.loads(text)
             return cls(**{name: str(fields[name]) for name in cls.__dataclass_fields__})  # type: ignore[arg-type]
         except (ValueError, KeyError, TypeError):
             return cls(RunId("unknown"), "unknown", "an unknown hotfix", "an unknown time", "somebody")
@@ -97,6 +102,11 @@ def stop_reason(other_config: Mapping[str, str]) -> str | None:
     return other_config.get(STOPPED + run) if run is not None else None
 
 
+def last_heard(other_config: Mapping[str, str], run: RunId) -> str:
+    """When the run last said that it lives, by the master's clock; "" where it never did."""
+    return other_config.get(ALIVE + run, "")
+
+
 def obstacle(other_config: Mapping[str, str], run: RunId, hotfix: str) -> str | None:
     """Why `run` may not begin or continue here, as a sentence; None when nothing is in its way."""
     record, holder = held_by(other_config), owner(other_config)
@@ -104,9 +114,11 @@ def obstacle(other_config: Mapping[str, str], run: RunId, hotfix: str) -> str | 
         return None
     who = f"run {holder} of {record.hotfix_name}, started {record.started} by {record.by}"
     if stop_reason(other_config) is None:
+        heard = last_heard(other_config, holder) if holder is not None else ""
         return (
-            f"this pool is being patched already: {who}. This run changed nothing. If that one is dead for "
-            f"certain, say so on the pool, and start again to continue it: {declare_dead(holder)}"
+            f"this pool is being patched already: {who}, last heard of at {heard or 'its start'}. This run "
+            "changed nothing. A run that has fallen silent is taken over by the next one; --take-over has it "
+            f"stop. Or say on the pool that it is dead: {declare_dead(holder)}"
         )
     if record.hotfix != hotfix:
         return f"an unfinished run waits to be continued first: {who}. This run changed nothing."
@@ -128,23 +140,49 @@ def claim(session: Session, record: RunRecord) -> RunId | None:
     found = _other_config(session)
     before = owner(found)
     if before == record.run and stop_reason(found) is None:
+        beat(session, record.run)
         return None
     if before is None:
         raise RunInProgress("the run record could not be written on the pool; nothing was changed")
     if reason := obstacle(found, record.run, record.hotfix):
         raise RunInProgress(reason)
-    add_once(session, "pool", pool_ref(session), TAKEN + before, record.run)
-    assert_ours(session, record.run)
+    take(session, record.run)
     return before
 
 
+def take(session: Session, run: RunId) -> None:
+    """Own the pool after the run that has stopped there; raise LockLost when another one was faster."""
+    before = owner(_other_config(session))
+    if before is not None and before != run:
+        beat(session, run)
+        add_once(session, "pool", pool_ref(session), TAKEN + before, run)
+    assert_ours(session, run)
+
+
+def beat(session: Session, run: RunId) -> None:
+    """Say that the run lives. Another one that watches the pool sees the value change."""
+    master = session.read("pool.get_master", pool_ref(session))
+    now = str(session.read("host.get_servertime", master))
+    session.call("pool.remove_from_other_config", pool_ref(session), ALIVE + run)
+    add_once(session, "pool", pool_ref(session), ALIVE + run, now)
+
+
 def assert_ours(session: Session, run: RunId) -> None:
-    """Read the lock again before a destructive step; raise LockLost when it is not this run's any more."""
-    holder = owner(_other_config(session))
+    """Read the lock again before a destructive step; raise LockLost when it is not this run's any more.
+
+    Nor may a run act that was declared dead.
+    """
+    found = _other_config(session)
+    holder = owner(found)
     if holder != run:
         raise LockLost(
             f"the pool's run record belongs to {holder or 'nobody'} now, not to this run ({run}); "
             "this run stops here and touches nothing more"
+        )
+    if (reason := stop_reason(found)) is not None:
+        raise LockLost(
+            f"this run ({run}) was declared stopped on the pool ({reason}); it stops here and touches "
+            "nothing more"
         )
 
 
@@ -154,12 +192,17 @@ def mark_stopped(session: Session, run: RunId, reason: str) -> None:
         add_once(session, "pool", pool_ref(session), STOPPED + run, reason)
 
 
+def declare_stopped(session: Session, run: RunId, reason: str) -> None:
+    """Say on the pool that another run acts no more, since it is silent or must give way; it heeds that."""
+    add_once(session, "pool", pool_ref(session), STOPPED + run, reason)
+
+
 def release(session: Session, run: RunId) -> None:
     """Remove every trace of the run from the pool, the lock first; safe to call again."""
     found = _other_config(session)
     if owner(found) not in (run, None):
         return
-    for key in (KEY, *(key for key in found if key.startswith((STOPPED, TAKEN)))):
+    for key in (KEY, *(key for key in found if key.startswith((STOPPED, TAKEN, ALIVE)))):
         if key in found:
             session.call("pool.remove_from_other_config", pool_ref(session), key)
 

@@ -230,28 +230,6 @@ def test_a_host_that_fails_its_verification_is_not_done_before_it_passes(
     assert list(traces(sim)) == []
 
 
-def test_a_run_that_was_killed_is_continued_when_a_person_says_that_it_is_dead(
-    sim: SimulatedPool, tmp_path: Path
-) -> None:
-    before = places(sim)
-    fault(sim, "host.reboot", {"error": ["INTERNAL_ERROR", "killed here"]}, object="xs2")
-    with pytest.raises(RebootFailed):
-        patch(sim, tmp_path)
-    pool, row = next(iter(sim.db.rows("pool").items()))
-    killed = {key: value for key, value in row["other_config"].items() if "stopped" not in key}
-    sim.db.update("pool", pool, other_config=killed)
-
-    with pytest.raises(RunInProgress) as refused:
-        patch(sim, tmp_path)
-    advice = str(refused.value).rpartition("other-config:")[2].partition("=")[0]
-    sim.db.update("pool", pool, other_config=killed | {advice: "dead"})
-    patch(sim, tmp_path)
-
-    assert places(sim) == before
-    assert boots(sim) == ["xs1", "xs2", "xs3"]
-    assert list(traces(sim)) == []
-
-
 @pytest.mark.leaves("host xs1 is disabled")
 def test_a_master_that_never_comes_back_is_told_within_the_limit(sim: SimulatedPool, tmp_path: Path) -> None:
     fault(sim, "boot", {"never": True}, object="xs1")

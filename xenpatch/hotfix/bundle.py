@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from xenpatch.hotfix.manifest import Guidance, HotfixUuid, Manifest, Package
@@ -34,6 +35,15 @@ class Bundle:
         """What is installed in the end: of a package that several bring, the last one's."""
         last = {package.name: package for manifest in self.manifests for package in manifest.packages}
         return tuple(last.values())
+
+    def text(self) -> str:
+        """As the run record keeps it, for whoever continues the run without the files."""
+        return json.dumps([each.model_dump(mode="json", exclude_defaults=True) for each in self.manifests])
+
+    @classmethod
+    def parse(cls, text: str) -> Bundle:
+        """Read it back; raises ValueError for what is none."""
+        return cls(tuple(Manifest.model_validate(each) for each in json.loads(text)))
 
     def lacking(self, host: Host) -> tuple[Manifest, ...]:
         """Those that are not applied to the host."""

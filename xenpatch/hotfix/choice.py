@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from xenpatch.errors import InputError, ManifestError
 from xenpatch.hotfix.archive import UPDATE_SUFFIX
+from xenpatch.hotfix.bundle import Bundle
 from xenpatch.hotfix.catalogue import catalogue, listed
 from xenpatch.hotfix.intake import Hotfix
 from xenpatch.hotfix.manifest import HotfixUuid, Manifest, load_manifest
 
 _SUFFIXES = (".zip", UPDATE_SUFFIX)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a run is to install: verified files in their order, and why others are left out.
+
+    Or, for a run that is continued without files, what its record says.
+    """
+
+    hotfixes: tuple[Hotfix, ...] = ()
+    notes: tuple[str, ...] = ()
+    recorded: Bundle | None = None
 
 
 def files(given: Sequence[Path]) -> tuple[Path, ...]:

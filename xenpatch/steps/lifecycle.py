@@ -7,7 +7,7 @@ import socket
 from datetime import UTC, datetime
 
 from xenpatch import record
-from xenpatch.errors import DrainFailed, VerificationFailed
+from xenpatch.errors import DrainFailed, Refused, VerificationFailed
 from xenpatch.hotfix.bundle import Bundle
 from xenpatch.options import How, PatchOptions
 from xenpatch.plan.model import Move, NoRoom, Placement, Plan
@@ -18,23 +18,45 @@ from xenpatch.record import BEFORE, DISABLED, RunId, RunRecord
 from xenpatch.sleepers import sleepers
 from xenpatch.steps import asleep, maintenance
 from xenpatch.xapi.inventory import Host, Inventory, Vm
+from xenpatch.xapi.objects import pool_ref
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import read_inventory
 from xenpatch.xapi.types import HostUuid
 
 
-def claim(session: Session, run: RunId, bundle: Bundle) -> None:
+def claim(session: Session, run: RunId, bundle: Bundle, options: PatchOptions) -> None:
     """Make the pool ours; raise RunInProgress."""
-    record.claim(session, _new_record(run, bundle))
+    record.claim(session, _new_record(run, bundle, options))
 
 
-def begin(session: Session, run: RunId, bundle: Bundle) -> None:
+def recorded(session: Session) -> tuple[Bundle, PatchOptions]:
+    """What the run that holds the pool is about, and its options.
+
+    Raises Refused when no run does, or its record was written by something else.
+    """
+    found = record.held_by(session.read("pool.get_other_config", pool_ref(session)))
+    if found is None:
+        raise Refused("no run holds this pool: there is nothing to resume. Nothing was changed.")
+    try:
+        bundle = Bundle.parse(found.manifests)
+        options = PatchOptions.model_validate_json(found.options)
+    except ValueError:
+        bundle, options = Bundle(()), PatchOptions()
+    if not bundle.manifests:
+        raise Refused(
+            f"the record of the run of {found.hotfix_name} does not say how to continue it: start it again "
+            "with its hotfix. Nothing was changed."
+        )
+    return bundle, options
+
+
+def begin(session: Session, run: RunId, bundle: Bundle, options: PatchOptions) -> None:
     """Make the pool ours, and write down on each host whose home it is.
 
     A run that continues a stopped one keeps what that one wrote, and puts hosts that it had disabled and that
     need no reboot any more into service again, with the VMs that it had stopped there. Raises RunInProgress.
     """
-    claim(session, run, bundle)
+    claim(session, run, bundle, options)
     pool = read_inventory(session)
     for host in pool.hosts:
         record.write_homes(session, pool, host.uuid)
@@ -136,11 +158,13 @@ def turn_back(pool: Inventory, host: HostUuid, bundle: Bundle) -> tuple[Move, ..
     return tuple(moves)
 
 
-def _new_record(run: RunId, bundle: Bundle) -> RunRecord:
+def _new_record(run: RunId, bundle: Bundle, options: PatchOptions) -> RunRecord:
     return RunRecord(
         run=run,
         hotfix=bundle.key,
         hotfix_name=bundle.name,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         by=f"{getpass.getuser()}@{socket.gethostname()}",
+        manifests=bundle.text(),
+        options=options.for_the_record(),
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from xenpatch.errors import PrecheckRefused, RunInProgress
 from xenpatch.hotfix.bundle import Bundle
 from xenpatch.hotfix.catalogue import listed
-from xenpatch.hotfix.choice import required
+from xenpatch.hotfix.choice import Wanted, required
 from xenpatch.hotfix.intake import Hotfix
 from xenpatch.options import PatchOptions, Remedies
 from xenpatch.prechecks import check, consent
@@ -17,6 +17,7 @@ from xenpatch.prechecks.picture import Picture, Verdict
 from xenpatch.prechecks.planning import as_cured, hosts_to_do, make_plan, read_obstacles
 from xenpatch.record import RunId, obstacle
 from xenpatch.ssh import Dom0Access
+from xenpatch.steps import presence
 from xenpatch.updates.mechanism import mechanism_for
 from xenpatch.xapi.inventory import Host, Inventory
 from xenpatch.xapi.session import Session
@@ -30,17 +31,22 @@ _PLUGIN_SINCE = (6, 2)
 def look(
     session: Session,
     run: RunId,
-    hotfixes: Sequence[Hotfix],
+    wanted: Wanted,
     ssh: Dom0Access | None,
     options: PatchOptions,
-    notes: Sequence[str] = (),
+    *,
+    make_way: bool = False,
 ) -> Picture:
     """Read all that the prechecks look at, but for the hotfix's own precheck; changes nothing.
 
-    The plan is that of the pool with its remedies made. Raises RunInProgress when another run holds the pool.
+    The plan is that of the pool with its remedies made. Raises RunInProgress when another run holds the pool;
+    with `make_way` not before that one was listened for, or told to stop.
     """
     pool = read_inventory(session)
-    bundle, left_out = _wanted(pool, hotfixes)
+    bundle, left_out = (wanted.recorded, ()) if wanted.recorded else _of_files(pool, wanted)
+    if make_way and (said := presence.make_way(session, run, bundle.key, take_over=options.take_over)):
+        left_out = (*left_out, said)
+        pool = read_inventory(session)
     if reason := obstacle(pool.other_config, run, bundle.key):
         raise RunInProgress(reason)
     mechanism_for(pool)
@@ -57,27 +63,28 @@ def look(
         todo=todo,
         plan=make_plan(cured[0], bundle, cured[1], options.policy(pool.release), stops, options.hosts),
         needed_space=_COPIES
-        * sum(each.update_size for each in hotfixes if each.manifest in bundle.manifests),
+        * sum(each.update_size for each in wanted.hotfixes if each.manifest in bundle.manifests),
         obstacles=obstacles,
         options=options,
         stops=stops,
-        left_out=(*notes, *left_out),
+        left_out=left_out,
         free_space=_free_space(session, pool, todo, ssh),
     )
 
 
-def _wanted(pool: Inventory, hotfixes: Sequence[Hotfix]) -> tuple[Bundle, tuple[str, ...]]:
+def _of_files(pool: Inventory, wanted: Wanted) -> tuple[Bundle, tuple[str, ...]]:
     """The hotfixes that the pool is to have, and why others are not: what all hosts have contains them."""
     known = [found for uuid in pool.host(pool.master).patches if (found := listed(uuid)) is not None]
     everywhere = [found for found in known if all(host.has(found.uuid) for host in pool.hosts)]
     within = {name: found.name for found in everywhere for name in found.rolls_up}
-    wanted = [hotfix.manifest for hotfix in hotfixes if hotfix.manifest.name not in within]
+    manifests = [hotfix.manifest for hotfix in wanted.hotfixes]
     notes = [
-        f"{hotfix.manifest.name} is left out: {over}, which every host has, contains it"
-        for hotfix in hotfixes
-        if (over := within.get(hotfix.manifest.name)) is not None
+        f"{manifest.name} is left out: {over}, which every host has, contains it"
+        for manifest in manifests
+        if (over := within.get(manifest.name)) is not None
     ]
-    return Bundle(tuple(wanted)), tuple(notes)
+    kept = tuple(manifest for manifest in manifests if manifest.name not in within)
+    return Bundle(kept), (*wanted.notes, *notes)
 
 
 def ask_hosts(session: Session, hotfixes: Sequence[Hotfix], picture: Picture) -> Picture:

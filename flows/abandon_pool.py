@@ -1,0 +1,30 @@
+"""A run that is given up: what it changed is put back, without patching any further."""
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from blocks import XenServerPool
+from flows.ours import ours_until_the_end
+from tasks.abandon import bring_back, forget, hosts_back, take_up
+from tasks.remedies import put_back
+from xenpatch.record import RunId
+
+
+@flow(name="abandon-pool", flow_run_name="abandon")
+def abandon_pool(pool: XenServerPool, *, take_over: bool = False) -> tuple[str, ...]:
+    """Hosts into service, VMs awake and home, what was put aside back, marks and record removed.
+
+    Returns what was done and what stays half-done, as sentences.
+
+    Args:
+        pool: The pool.
+        take_over: Do not listen whether the run still lives, but have it stop.
+
+    """
+    run = RunId(f"{flow_run.id}.{flow_run.run_count}")
+    bundle = take_up(pool, run, take_over=take_over)
+    with ours_until_the_end(pool, run):
+        hosts_back(pool, run)
+        bring_back(pool, run, bundle)
+        put_back(pool, run)
+        return forget(pool, run, bundle)

@@ -1,0 +1,34 @@
+"""A run that has ended too early, continued from what the pool says: no file is needed, and no history."""
+
+import time
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from blocks import Dom0SSH, XenServerPool
+from flows.job import Job
+from flows.patch_pool import carry_out
+from tasks.precheck import look_at_pool
+from tasks.record import read_record
+from xenpatch.hotfix.choice import Wanted
+from xenpatch.record import RunId
+from xenpatch.report import RunReport
+
+
+@flow(name="resume-pool", flow_run_name="resume")
+def resume_pool(pool: XenServerPool, ssh: Dom0SSH | None = None, *, take_over: bool = False) -> RunReport:
+    """Continue the run whose record is on the pool, with the options that it was started with.
+
+    Args:
+        pool: The pool.
+        ssh: Access to the control domains; without it, packages are not checked.
+        take_over: Do not listen whether that run still lives, but have it stop.
+
+    """
+    began = time.monotonic()
+    run = RunId(f"{flow_run.id}.{flow_run.run_count}")
+    bundle, options = read_record(pool)
+    options = options.model_copy(update={"take_over": take_over})
+    wanted = Wanted(recorded=bundle)
+    picture = look_at_pool(pool, run, wanted, ssh, options)
+    return carry_out(Job(pool, run, wanted, picture, ssh, options), began)
