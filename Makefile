@@ -12,10 +12,10 @@ COMPILE := pip compile pyproject.toml --universal --generate-hashes --no-emit-in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench bench-plan lock clean
+.PHONY: help demo test lint bench bench-plan crash-matrix lock clean
 
 help: ## Show this list
-	@awk -F ' *## *' '/^[a-z-]+:.*##/ { split($$1, target, ":"); printf "make %-10s %s\n", target[1], $$2 }' Makefile
+	@awk -F ' *## *' '/^[a-z-]+:.*##/ { split($$1, target, ":"); printf "make %-12s %s\n", target[1], $$2 }' Makefile
 
 demo: $(RUNTIME) ## Patch a simulated pool of three hosts and watch it
 	@$(PYTHON) -m xenpatch.demo
@@ -33,6 +33,9 @@ bench: $(DEVELOPMENT) ## Measure whole runs on simulated pools; about 25 minutes
 
 bench-plan: $(DEVELOPMENT) ## Measure the planner on made pools; about four minutes
 	@$(PYTHON) -m benchmarks.plan
+
+crash-matrix: $(DEVELOPMENT) ## Kill runs at every changing call and continue them; about 20 minutes
+	@$(PYTHON) -m tests.crash.matrix
 
 lock: $(PYTHON) ## Write the locked dependencies anew (UPGRADE=--upgrade takes newer versions)
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \

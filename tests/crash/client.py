@@ -1,0 +1,32 @@
+"""A run as a process of its own, to be killed: it continues what is on the pool, or begins."""
+
+import sys
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from blocks import XenServerPool
+from flows.patch_pool import patch_pool
+from flows.resume_pool import resume_pool
+from xenpatch.options import How, PatchOptions, Remedies
+from xenpatch.record import held_by
+from xenpatch.xapi.session import open_session
+from xenpatch.xapi.survey import read_places
+
+
+def main(url: str, password: str, hotfix: str, manifest: str, backups: str) -> None:
+    """Bring the pool to the end of the run, from wherever it is."""
+    pool = XenServerPool(addresses=[url], user="root", password=SecretStr(password))
+    with open_session(pool.endpoint()) as session:
+        begun = held_by(read_places(session).other_config) is not None
+    if begun:
+        resume_pool(pool)
+        return
+    options = PatchOptions(
+        remedy=Remedies.ALL, stop={"storage": How.SUSPEND}, backup_folder=Path(backups) / "backups"
+    )
+    patch_pool(pool, Path(hotfix), Path(manifest), None, options)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
