@@ -16,7 +16,11 @@ BELOW = {
     "xenpatch": set(),
     "simulator": set(),
 }
-ENTRANCES = {"xenpatch/commands.py": {"flows", "blocks", "simulator"}}
+ENTRANCES = {
+    "xenpatch/access.py": {"blocks"},
+    "xenpatch/commands.py": {"blocks", "flows"},
+    "xenpatch/simulation.py": {"simulator"},
+}
 """The command line starts what lies above it."""
 
 

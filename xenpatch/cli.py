@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from xenpatch import commands, display
+from xenpatch import commands, display, simulation
+from xenpatch.access import Access, Shell
 from xenpatch.errors import InputError, Interrupted, PrecheckRefused, Refused, Stopped, XenpatchError
 from xenpatch.options import How, Mode, PatchOptions, Remedies
 from xenpatch.plan.document import document
@@ -131,7 +132,7 @@ def hotfix_list(
     legacy: Legacy = False,
 ) -> None:
     """Show the known hotfixes of the pool's version: applied, superseded or missing; changes nothing."""
-    access = commands.Access(pool, pool_block, user, certificate, ca, legacy=legacy)
+    access = Access(pool, pool_block, user, certificate, ca, legacy=legacy)
     display.hotfixes(Console(), commands.read_pool(access))
 
 
@@ -205,8 +206,8 @@ def patch(
     ] = False,
 ) -> None:
     """Patch a pool: each host emptied, rebooted, verified, its VMs brought home; the master first."""
-    access = commands.Access(pool, pool_block, user, certificate, ca, legacy=legacy)
-    shell = commands.Shell(known_hosts, ssh_user, ssh_port, ssh_key, ssh_block)
+    access = Access(pool, pool_block, user, certificate, ca, legacy=legacy)
+    shell = Shell(known_hosts, ssh_user, ssh_port, ssh_key, ssh_block)
     how = PatchOptions(
         mode=mode,
         task_list=task_list,
@@ -247,8 +248,8 @@ def resume(
     take_over: TakeOver = False,
 ) -> None:
     """Continue the run whose record is on the pool, with its own options; no hotfix file is needed."""
-    access = commands.Access(pool, pool_block, user, certificate, ca, legacy=legacy)
-    shell = commands.Shell(known_hosts, ssh_user, ssh_port, ssh_key, ssh_block)
+    access = Access(pool, pool_block, user, certificate, ca, legacy=legacy)
+    shell = Shell(known_hosts, ssh_user, ssh_port, ssh_key, ssh_block)
     console = Console()
     display.report(console, commands.resume(console, access, shell, take_over=take_over))
 
@@ -264,7 +265,7 @@ def abandon(
     take_over: TakeOver = False,
 ) -> None:
     """Give up the run on the pool: VMs home, hosts and what was put aside back, its record removed."""
-    access = commands.Access(pool, pool_block, user, certificate, ca, legacy=legacy)
+    access = Access(pool, pool_block, user, certificate, ca, legacy=legacy)
     for line in commands.abandon(Console(), access, take_over=take_over):
         typer.echo(line)
 
@@ -296,7 +297,7 @@ def plan(
     ] = None,
 ) -> None:
     """Show who would move where, host by host, and how long it would take; changes nothing."""
-    access = commands.Access(pool, pool_block, user, certificate, ca, legacy=legacy)
+    access = Access(pool, pool_block, user, certificate, ca, legacy=legacy)
     how = PatchOptions(
         placement=placement,
         width=commands.most_at_once(width),
@@ -324,7 +325,7 @@ def status(
     legacy: Legacy = False,
 ) -> None:
     """Show the hosts, what is applied and pending, a run in progress, and VMs away from home."""
-    access = commands.Access(pool, pool_block, user, certificate, ca, legacy=legacy)
+    access = Access(pool, pool_block, user, certificate, ca, legacy=legacy)
     display.status(Console(), commands.read_pool(access))
 
 
@@ -352,8 +353,8 @@ def simulate(
     ] = None,
 ) -> None:
     """Serve a simulated pool on the loopback network until Ctrl-C; one JSON line says when and where."""
-    commands.simulate(
-        commands.Simulation(hosts, vms, release, dump, speed, port, faults, journal), sys.stdout
+    simulation.simulate(
+        simulation.Simulation(hosts, vms, release, dump, speed, port, faults, journal), sys.stdout
     )
 
 

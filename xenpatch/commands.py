@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TextIO, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-import yaml
 from rich.console import Console
 
 from xenpatch import display
+from xenpatch.access import Access, Shell
 from xenpatch.errors import InputError, Interrupted, SettingsUnavailable
 from xenpatch.hotfix.choice import Wanted, files, in_order, manifest_for
 from xenpatch.hotfix.intake import Hotfix, verify
-from xenpatch.hotfix.manifest import HotfixUuid, known_manifests, load_manifest
+from xenpatch.hotfix.manifest import HotfixUuid, load_manifest
 from xenpatch.options import WIDEST, How, PatchOptions, Remedies
 from xenpatch.plan import words
 from xenpatch.plan.model import NoRoom
@@ -35,81 +33,8 @@ from xenpatch.xapi.types import VmUuid
 
 if TYPE_CHECKING:
     from blocks import Dom0SSH, XenServerPool
-    from blocks.reference import StoredByReference
 
 T = TypeVar("T")
-Saved = TypeVar("Saved", bound="StoredByReference")
-
-_QUIET = {
-    "DO_NOT_TRACK": "1",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-}
-"""Prefect's settings where the live view speaks instead; what the user has set stays."""
-
-
-@dataclass(frozen=True)
-class Access:
-    """How the command line names a pool."""
-
-    url: str | None
-    block: str | None
-    user: str
-    certificate: Path | None
-    ca: Path | None
-    legacy: bool
-
-    def pool(self) -> XenServerPool:
-        """The block, saved or made of the options; asks for the password where there is none."""
-        if (self.url is None) == (self.block is None):
-            raise InputError("give either --pool URL or --pool-block NAME. Nothing was contacted.")
-        _quiet_prefect()
-        from blocks import XenServerPool, held  # noqa: PLC0415 - importing Prefect takes a second
-
-        if self.block is not None:
-            return _load(XenServerPool, self.block)
-        pool = XenServerPool(
-            addresses=[str(self.url)],
-            user=self.user,
-            certificate=_text(self.certificate, "certificate"),
-            ca=_text(self.ca, "CA"),
-            legacy=self.legacy,
-        )
-        if held.given() is None:
-            held.remember(_ask_password(f"Password of {self.user} on {self.url}: "))
-        pool.endpoint()
-        return pool
-
-
-@dataclass(frozen=True)
-class Shell:
-    """How the command line names access over SSH."""
-
-    known_hosts: Path | None
-    user: str
-    port: int
-    key: Path | None
-    block: str | None
-
-    def ssh(self, pool: XenServerPool) -> Dom0SSH | None:
-        """The block, saved or made of the options; None where SSH was not asked for.
-
-        A key stays in this process: Prefect would write a block that was never saved into the run.
-        """
-        from blocks import Dom0SSH, held  # noqa: PLC0415
-
-        if self.block is not None:
-            return _load(Dom0SSH, self.block)
-        if self.known_hosts is None:
-            return None
-        held.remember_key(_text(self.key, "SSH key"))
-        ssh = Dom0SSH(
-            user=self.user,
-            known_hosts=_text(self.known_hosts, "known_hosts") or "",
-            port=self.port,
-        )
-        ssh.access(pool)
-        return ssh
 
 
 @dataclass(frozen=True)
@@ -127,20 +52,6 @@ class Job:
         return Wanted(
             *in_order([verify(each, manifest_for(each, self.manifests, alone=alone)) for each in found])
         )
-
-
-@dataclass(frozen=True)
-class Simulation:
-    """A pool to simulate."""
-
-    hosts: int
-    vms: int
-    release: str
-    dump: Path | None
-    speed: float
-    port: int
-    faults: Path | None
-    journal: Path | None
 
 
 def check_hotfix(file: Path, manifest: Path | None) -> Hotfix:
@@ -327,80 +238,6 @@ def _look(pool: XenServerPool, ssh: Dom0SSH | None, job: Job) -> tuple[Finding, 
         return check(look(session, RunId("ask"), wanted, dom0, job.options))
 
 
-def simulate(wanted: Simulation, out: TextIO) -> None:
-    """Serve a simulated pool until it is told to stop.
-
-    Raises InputError for what cannot be simulated, or not on these ports.
-    """
-    from simulator import FaultRule, KnownHotfix, Model, SimulatedPool  # noqa: PLC0415
-    from simulator.schema import RELEASES  # noqa: PLC0415
-    from simulator.serve import serve  # noqa: PLC0415
-
-    if wanted.release not in RELEASES:
-        raise InputError(f"release {wanted.release} cannot be simulated; there is {', '.join(RELEASES)}")
-    known = [
-        KnownHotfix(
-            name=manifest.name,
-            uuid=manifest.uuid,
-            md5=manifest.files.update.md5,
-            guidance=tuple(guidance.value for guidance in manifest.guidance),
-            product_versions=manifest.product_versions,
-            rolls_up=tuple((contained.name, contained.uuid) for contained in manifest.supersedes),
-            packages=tuple(package.nvra for package in manifest.packages if package.known),
-        )
-        for manifest in known_manifests()
-    ]
-
-    class Served(SimulatedPool):
-        """Ports that are taken show when the pool opens; what goes wrong later is no bad input."""
-
-        def __enter__(self) -> Self:
-            with _bad_input_from(OSError):
-                return super().__enter__()
-
-    with _bad_input_from(ValueError, OSError):
-        pool = Served(
-            wanted.dump or Model(hosts=wanted.hosts, vms=wanted.vms),
-            speed=wanted.speed,
-            port=wanted.port,
-            faults=[FaultRule.from_dict(rule) for rule in _rules(wanted.faults)],
-            journal=wanted.journal,
-            release=wanted.release,
-            known_hotfixes=known,
-        )
-    serve(pool, out)
-
-
-@contextmanager
-def _bad_input_from(*kinds: type[Exception]) -> Iterator[None]:
-    try:
-        yield
-    except kinds as wrong:
-        raise InputError(f"no pool can be simulated so: {wrong}") from None
-
-
-def _rules(path: Path | None) -> list[dict[str, Any]]:
-    if path is None:
-        return []
-    try:
-        rules = yaml.safe_load(_text(path, "faults") or "")
-    except yaml.YAMLError as wrong:
-        raise InputError(f"the faults {path} are neither YAML nor JSON: {wrong}") from None
-    if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
-        raise InputError(f"the faults {path} are not a list of rules")
-    return rules
-
-
-def _text(path: Path | None, what: str) -> str | None:
-    if path is None:
-        return None
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as wrong:
-        reason = wrong.strerror if isinstance(wrong, OSError) else "it is no text"
-        raise InputError(f"the {what} file {path} cannot be read: {reason}") from None
-
-
 def _one_or_all(paths: Sequence[Path]) -> Path | list[Path]:
     """As the flow is given them: of use to whoever starts the run again from Prefect."""
     absolute = [path.absolute() for path in paths]
@@ -410,33 +247,3 @@ def _one_or_all(paths: Sequence[Path]) -> Path | list[Path]:
 def _absolute(path: Path | None) -> Path | None:
     """Of use to whoever starts the run again from Prefect, in a folder of his own."""
     return path.absolute() if path else None
-
-
-def _load(kind: type[Saved], name: str) -> Saved:
-    from httpx import HTTPError  # noqa: PLC0415 - Prefect's, and it takes long, too
-
-    try:
-        return cast("Saved", kind.load(name))
-    except ValueError:
-        raise InputError(
-            f"there is no saved {kind.__name__} block named {name!r} in this Prefect. Nothing was contacted."
-        ) from None
-    except (HTTPError, RuntimeError) as lost:  # what Prefect's client raises when its API is not there
-        raise SettingsUnavailable(
-            f"the saved block {name!r} cannot be read, since Prefect does not answer as it should "
-            f"({type(lost).__name__}: {lost}). No pool was contacted. Is PREFECT_API_URL right, and is the "
-            "server up?"
-        ) from None
-
-
-def _ask_password(prompt: str) -> str:
-    if not sys.stdin.isatty():
-        raise InputError(
-            "there is no password: set XENPATCH_PASSWORD, or run on a terminal. Nothing was contacted."
-        )
-    return getpass.getpass(prompt)
-
-
-def _quiet_prefect() -> None:
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)

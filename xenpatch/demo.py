@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 
 from xenpatch import cli, commands, display
+from xenpatch.access import Access, Shell
 from xenpatch.errors import Interrupted
 from xenpatch.options import PatchOptions
 
@@ -49,8 +50,8 @@ def _run(console: Console) -> None:
         console.print(told, highlight=False)
         os.environ["XENPATCH_PASSWORD"] = pool["password"]
         os.environ.setdefault("XENPATCH_POLL_SECONDS", "0.5")
-        access = commands.Access(pool["url"], None, pool["user"], None, None, legacy=False)
-        shell = commands.Shell(Path(pool["known_hosts"]), "root", pool["hosts"][0]["ssh_port"], None, None)
+        access = Access(pool["url"], None, pool["user"], None, None, legacy=False)
+        shell = Shell(Path(pool["known_hosts"]), "root", pool["hosts"][0]["ssh_port"], None, None)
         options = PatchOptions(reboot_limit=600.0, backup_folder=_HOME / "backups")
         job = commands.Job((Path(pool["hotfix"]),), (Path(pool["manifest"]),), options)
         display.report(console, commands.patch(console, access, shell, job))

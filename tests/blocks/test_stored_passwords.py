@@ -13,7 +13,7 @@ from prefect.runtime import flow_run
 from pydantic import BaseModel, SecretStr
 
 from blocks import Dom0SSH, XenServerPool, held
-from xenpatch import commands
+from xenpatch.access import Shell
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 PASSWORD = "correct-horse-battery-staple"
@@ -143,7 +143,7 @@ def test_a_key_that_the_command_line_names_is_used_and_stored_nowhere(
     public = paramiko.RSAKey.from_private_key_file(str(key_file)).get_base64()
     hosts = tmp_path / "hosts"
     hosts.write_text(f"host-that-is-found ssh-rsa {public}\n")
-    ssh = commands.Shell(hosts, "root", 22, key_file, None).ssh(pool)
+    ssh = Shell(hosts, "root", 22, key_file, None).ssh(pool)
     assert ssh is not None
 
     run, used = ssh_flow(pool, ssh)

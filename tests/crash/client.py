@@ -1,5 +1,6 @@
 """A run as a process of its own, to be killed: it continues what is on the pool, or begins."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,19 +15,15 @@ from xenpatch.xapi.session import open_session
 from xenpatch.xapi.survey import read_places
 
 
-def main(url: str, password: str, hotfix: str, manifest: str, backups: str) -> None:
-    """Bring the pool to the end of the run, from wherever it is."""
+def main(url: str, password: str, files: tuple[Path, Path], home: Path, environment: dict[str, str]) -> None:
+    """Bring the pool to the end of the run, from wherever it is; what is said goes to a file at home."""
+    os.environ |= environment | {"HOME": str(home), "XDG_STATE_HOME": str(home / "state")}
+    sys.stdout = sys.stderr = (home / "said").open("w", buffering=1)
     pool = XenServerPool(addresses=[url], user="root", password=SecretStr(password))
     with open_session(pool.endpoint()) as session:
         begun = held_by(read_places(session).other_config) is not None
     if begun:
         resume_pool(pool)
         return
-    options = PatchOptions(
-        remedy=Remedies.ALL, stop={"storage": How.SUSPEND}, backup_folder=Path(backups) / "backups"
-    )
-    patch_pool(pool, Path(hotfix), Path(manifest), None, options)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    options = PatchOptions(remedy=Remedies.ALL, stop={"storage": How.SUSPEND}, backup_folder=home / "backups")
+    patch_pool(pool, *files, None, options)

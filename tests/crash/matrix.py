@@ -9,8 +9,8 @@ it has had its effect and the answer is lost. The one that continues has an empt
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -19,6 +19,8 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final, Literal
 
@@ -27,16 +29,19 @@ from prefect.testing.utilities import prefect_test_harness
 
 from simulator import Fault, Model, SimulatedPool
 from simulator.faults import Faults
+from tests.crash import client
 from tests.flows import awkward
 from tests.flows.kit import READS, boots, places, traces
 
 Phase = Literal["before", "after"]
-ROOT: Final = Path(__file__).parents[2]
 LIMIT: Final = 240.0
 """Seconds that a run may take, on a machine that does much else."""
 
 _NOT_SENT: Final = frozenset({"boot", "patch", "pool_patch.apply"})
 """What meets faults and is no call of a client's: the pool does it by itself."""
+_FORKS: Final = multiprocessing.get_context("forkserver")
+"""Each run is a copy of a process that has everything imported."""
+
 _FIRST: Final = {"XENPATCH_HEARTBEAT_SECONDS": "30"}
 _SECOND: Final = {"XENPATCH_HEARTBEAT_SECONDS": "0.5"}
 
@@ -47,7 +52,7 @@ class Points(Faults):
     def __init__(self, number: int = 0, phase: Phase = "before") -> None:
         super().__init__()
         self.number, self.phase = number, phase
-        self.process: subprocess.Popen[str] | None = None
+        self.process: BaseProcess | None = None
         self.sent: list[str] = []
         self._counting = threading.Lock()
 
@@ -61,7 +66,7 @@ class Points(Faults):
         if not here or self.process is None:
             return super().match(call, names)
         self.process.kill()
-        self.process.wait()
+        wait([self.process.sentinel])
         return Fault(drop=self.phase)
 
 
@@ -94,39 +99,20 @@ class Case:
             awkward.enable_ha(api, awkward.vm(self.sim, "vm-web-1"))
         self.before = places(self.sim)
 
-    def start(self, home: str, more: dict[str, str]) -> subprocess.Popen[str]:
+    def start(self, home: str, more: dict[str, str]) -> BaseProcess:
         """A run in a process of its own, with its own empty home."""
         folder = self.folder / home
         folder.mkdir()
-        environment = os.environ | more | {
-            "HOME": str(folder),
-            "XDG_STATE_HOME": str(folder / "state"),
-            "PREFECT_HOME": str(folder / "prefect"),
-            "PREFECT_API_URL": str(PREFECT_API_URL.value()),
-            "PREFECT_LOGGING_LEVEL": "CRITICAL",
-            "DO_NOT_TRACK": "1",
-            "XENPATCH_POLL_SECONDS": "0.05",
-            "XENPATCH_GRACE_SECONDS": "0.3",
-            "XENPATCH_RETRY_SECONDS": "0",
-        }  # fmt: skip
-        sim = self.sim
-        return subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.crash.client",
-                sim.url,
-                sim.password,
-                sim.hotfix,
-                sim.manifest,
-                folder,
-            ],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
+        files = (self.sim.hotfix, self.sim.manifest)
+        process = _FORKS.Process(
+            target=client.main, args=(self.sim.url, self.sim.password, files, folder, more)
         )
+        process.start()
+        return process
+
+    def said(self, home: str) -> str:
+        """The last line that the run of that home has written."""
+        return (self.folder / home / "said").read_text().strip().rpartition("\n")[2]
 
     def wrong(self) -> Iterator[str]:
         """All in which the pool is not as it would be had nothing happened."""
@@ -150,6 +136,24 @@ class Case:
             yield f"disabled: {', '.join(disabled)}"
 
 
+def prepare() -> None:
+    """Have runs begin with everything imported, and with this process's environment and these settings."""
+    os.environ |= settings()
+    _FORKS.set_forkserver_preload(["tests.crash.client"])
+
+
+def settings() -> dict[str, str]:
+    """What Prefect, and tasks when they are imported, read from the environment."""
+    return {
+        "PREFECT_API_URL": str(PREFECT_API_URL.value()),
+        "PREFECT_LOGGING_LEVEL": "CRITICAL",
+        "DO_NOT_TRACK": "1",
+        "XENPATCH_POLL_SECONDS": "0.05",
+        "XENPATCH_GRACE_SECONDS": "0.3",
+        "XENPATCH_RETRY_SECONDS": "0",
+    }
+
+
 @contextmanager
 def case(points: Points) -> Iterator[Case]:
     """A pool that counts, or kills at, a point."""
@@ -168,9 +172,11 @@ def all_points() -> list[str]:
     points = Points()
     with case(points) as made:
         process = made.start("only", _FIRST)
-        _, told = process.communicate(timeout=LIMIT)
-        if process.returncode or (wrong := list(made.wrong())):
-            raise RuntimeError(f"an undisturbed run failed: {told[-2000:] if process.returncode else wrong}")
+        process.join(LIMIT)
+        if process.exitcode or (wrong := list(made.wrong())):
+            raise RuntimeError(
+                f"an undisturbed run failed: {made.said('only') if process.exitcode else wrong}"
+            )
     return points.sent
 
 
@@ -179,20 +185,18 @@ def killed_at(number: int, phase: Phase) -> Outcome:
     began = time.monotonic()
     points = Points(number, phase)
     with case(points) as made:
-        points.process = made.start("first", _FIRST)
-        points.process.communicate(timeout=LIMIT)
-        wrong = [] if points.process.returncode else ["it was not killed: the run has fewer points"]
+        points.process = first = made.start("first", _FIRST)
+        first.join(LIMIT)
+        wrong = [] if first.exitcode else ["it was not killed: the run has fewer points"]
         call = points.sent[number - 1] if len(points.sent) >= number else "?"
         points.process = None
         second = made.start("second", _SECOND)
-        try:
-            _, told = second.communicate(timeout=LIMIT)
-        except subprocess.TimeoutExpired:
+        second.join(LIMIT)
+        if second.exitcode is None:
             second.kill()
-            _, told = second.communicate()
             wrong.append(f"the second run did not end in {LIMIT:.0f} s")
-        if second.returncode:
-            wrong.append(f"the second run failed: {told.strip().splitlines()[-1:]}")
+        elif second.exitcode:
+            wrong.append(f"the second run failed: {made.said('second')}")
         wrong += made.wrong()
     return Outcome(number, phase, call, tuple(wrong), time.monotonic() - began)
 
@@ -215,6 +219,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=4, help="how many at once")
     given = parser.parse_args()
     with prefect_test_harness(server_startup_timeout=60):
+        prepare()
         calls = all_points()
         phases: tuple[Phase, ...] = ("before", "after")
         points = [(number, phase) for number in range(1, len(calls) + 1) for phase in phases][:: given.every]

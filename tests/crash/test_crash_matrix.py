@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
 import pytest
 
-from tests.crash.matrix import Phase, all_points, killed_at
+from tests.crash.matrix import Phase, all_points, killed_at, prepare
 
 SAMPLE: tuple[tuple[float, Phase], ...] = (
     (0.02, "after"), (0.15, "before"), (0.3, "after"), (0.45, "before"), (0.6, "after"), (0.8, "before"),
@@ -13,10 +16,14 @@ SAMPLE: tuple[tuple[float, Phase], ...] = (
 
 
 @pytest.fixture(scope="module")
-def calls(prefect_server: object) -> list[str]:
+def calls(prefect_server: object) -> Iterator[list[str]]:
     """The changing calls of an undisturbed run."""
     del prefect_server
-    return all_points()
+    before = dict(os.environ)
+    prepare()
+    yield all_points()
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def test_a_run_has_many_points_at_which_it_can_die(calls: list[str]) -> None:
