@@ -34,7 +34,7 @@ bench: $(DEVELOPMENT) ## Measure whole runs on simulated pools; about 25 minutes
 bench-plan: $(DEVELOPMENT) ## Measure the planner on made pools; about four minutes
 	@$(PYTHON) -m benchmarks.plan
 
-crash-matrix: $(DEVELOPMENT) ## Kill runs at every changing call and continue them; about 20 minutes
+crash-matrix: $(DEVELOPMENT) ## Kill runs at every changing call and continue them; about 30 minutes
 	@$(PYTHON) -m tests.crash.matrix
 
 lock: $(PYTHON) ## Write the locked dependencies anew (UPGRADE=--upgrade takes newer versions)

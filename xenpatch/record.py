@@ -192,6 +192,11 @@ def mark_stopped(session: Session, run: RunId, reason: str) -> None:
         add_once(session, "pool", pool_ref(session), STOPPED + run, reason)
 
 
+def fall_silent(session: Session, run: RunId) -> None:
+    """Take away what says that the run lives; safe to call again."""
+    session.call("pool.remove_from_other_config", pool_ref(session), ALIVE + run)
+
+
 def declare_stopped(session: Session, run: RunId, reason: str) -> None:
     """Say on the pool that another run acts no more, since it is silent or must give way; it heeds that."""
     add_once(session, "pool", pool_ref(session), STOPPED + run, reason)
@@ -202,9 +207,16 @@ def release(session: Session, run: RunId) -> None:
     found = _other_config(session)
     if owner(found) not in (run, None):
         return
-    for key in (KEY, *(key for key in found if key.startswith((STOPPED, TAKEN, ALIVE)))):
-        if key in found:
-            session.call("pool.remove_from_other_config", pool_ref(session), key)
+    if KEY in found:
+        session.call("pool.remove_from_other_config", pool_ref(session), KEY)
+    sweep(session, found)
+    fall_silent(session, run)
+
+
+def sweep(session: Session, found: Mapping[str, str]) -> None:
+    """Remove what was beside a record that is gone; ``found`` is what was seen when it was."""
+    for key in (key for key in found if key.startswith((STOPPED, TAKEN, ALIVE))):
+        session.call("pool.remove_from_other_config", pool_ref(session), key)
 
 
 def homes(pool: Inventory) -> dict[VmUuid, HostUuid]:

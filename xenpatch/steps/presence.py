@@ -44,6 +44,7 @@ def heartbeat(opening: Opening, run: RunId) -> Iterator[None]:
                 with opening() as session:
                     if record.owner(_config(session)) == run:
                         record.beat(session, run)
+                        _unless_over(session, run)
             except XenpatchError:
                 continue
 
@@ -56,6 +57,12 @@ def heartbeat(opening: Opening, run: RunId) -> Iterator[None]:
         thread.join(_LAST_BEAT)
 
 
+def _unless_over(session: Session, run: RunId) -> None:
+    """A beat that has crossed with the end of the run is taken away again."""
+    if record.owner(_config(session)) != run:
+        record.fall_silent(session, run)
+
+
 def make_way(session: Session, run: RunId, key: str, *, take_over: bool) -> str | None:
     """See that no live run holds the pool; return what was said on the pool of one that did, or None.
 
@@ -66,6 +73,8 @@ def make_way(session: Session, run: RunId, key: str, *, take_over: bool) -> str 
     """
     found = _config(session)
     holder, held = record.owner(found), record.held_by(found)
+    if held is None:
+        record.sweep(session, found)  # a run may have died while it removed its own
     if (reason := record.obstacle(found, run, key)) is None or holder is None or held is None:
         return None
     if held.hotfix != key or record.stop_reason(found) is not None:
