@@ -14,7 +14,7 @@ from xenpatch.hotfix.choice import Wanted
 from xenpatch.hotfix.intake import Hotfix
 from xenpatch.options import PatchOptions, Remedies
 from xenpatch.plan.model import Plan
-from xenpatch.prechecks.finding import Finding
+from xenpatch.prechecks.finding import Finding, blocking
 from xenpatch.prechecks.picture import Picture
 from xenpatch.progress import Condition, HostState, Planned, Step, publish
 from xenpatch.record import RunId
@@ -69,7 +69,10 @@ def precheck(
             _take_back(session, uploaded)
             raise
         artifacts.findings(findings)
-        told.done(f"{len(findings)} findings, none blocks")
+        curable = len(blocking(findings))
+        told.done(
+            f"{len(findings)} findings, " + (f"{curable} to be put aside" if curable else "none blocks")
+        )
     return findings
 
 

@@ -14,7 +14,7 @@ class Kind(StrEnum):
     DISABLE_HA = "disable HA"
     DISABLE_WLB = "disable WLB"
     EJECT_CD = "eject CD"
-    NO_AUTO_POWERON = "no auto poweron"
+    NO_AUTO_POWERON = "disable automatic start"
     PLUG_STORAGE = "plug storage"
 
 
