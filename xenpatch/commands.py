@@ -13,18 +13,18 @@ from rich.console import Console
 
 from xenpatch import display
 from xenpatch.access import Access, Shell
-from xenpatch.errors import InputError, Interrupted, SettingsUnavailable
+from xenpatch.errors import InputError, Interrupted, Refused, SettingsUnavailable
 from xenpatch.hotfix.choice import Wanted, files, in_order, manifest_for
 from xenpatch.hotfix.intake import Hotfix, verify
 from xenpatch.hotfix.manifest import HotfixUuid, load_manifest
-from xenpatch.options import WIDEST, How, PatchOptions, Remedies
+from xenpatch.options import WIDEST, How, Mode, PatchOptions, Remedies
 from xenpatch.plan import words
 from xenpatch.plan.model import NoRoom
 from xenpatch.plan.outlook import Outlook, hosts_to_reboot, look_ahead
 from xenpatch.plan.picture import svg
 from xenpatch.plan.staying import staying
 from xenpatch.prechecks.finding import Finding, blocking, remedies
-from xenpatch.record import RunId
+from xenpatch.record import RunId, held_by
 from xenpatch.report import RunReport
 from xenpatch.steps.foresight import learnt
 from xenpatch.xapi.dump import read_pool as read_dump
@@ -154,7 +154,12 @@ def dry_run(console: Console, access: Access, shell: Shell, job: Job) -> None:
         picture = look(session, RunId("dry-run"), wanted, dom0, job.options)
     cured = job.options.remedy is Remedies.ALL
     display.findings(console, refuse_if_blocked(picture, cured=cured))
-    if not isinstance(picture.plan, NoRoom):
+    if job.options.mode is Mode.MANUAL:
+        console.print(
+            f"The run would apply {picture.bundle.name} to every host, touch no VM and no host, and write "
+            "down what is left to do."
+        )
+    elif not isinstance(picture.plan, NoRoom):
         display.plan(console, picture.plan, picture.pool)
     console.print("Dry run: nothing was changed.")
 
@@ -174,7 +179,7 @@ def patch(console: Console, access: Access, shell: Shell, job: Job) -> RunReport
 
 def resume(console: Console, access: Access, shell: Shell, *, take_over: bool) -> RunReport:
     """Continue the run on the pool in this process, with a live view."""
-    display.status(console, read_pool(access))
+    display.status(console, _held(access, "resume"))
     pool = access.pool()
     ssh = shell.ssh(pool)
     from flows.resume_pool import resume_pool  # noqa: PLC0415
@@ -184,10 +189,19 @@ def resume(console: Console, access: Access, shell: Shell, *, take_over: bool) -
 
 def abandon(console: Console, access: Access, *, take_over: bool) -> tuple[str, ...]:
     """Give up the run on the pool; what became of it, as sentences."""
+    display.status(console, _held(access, "abandon"))
     pool = access.pool()
     from flows.abandon_pool import abandon_pool  # noqa: PLC0415
 
     return _watched(console, lambda: abandon_pool(pool, take_over=take_over))
+
+
+def _held(access: Access, verb: str) -> Inventory:
+    """The pool, which a run must hold; raise Refused before anything is started."""
+    pool = read_pool(access)
+    if held_by(pool.other_config) is None:
+        raise Refused(f"no run holds this pool: there is nothing to {verb}. Nothing was changed.")
+    return pool
 
 
 def _watched(console: Console, run: Callable[[], T]) -> T:

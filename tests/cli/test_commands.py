@@ -15,7 +15,7 @@ from prefect import get_client
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_API_URL
 
-from simulator import Model, SimulatedPool
+from simulator import FaultRule, Model, SimulatedPool
 from tests.flows.kit import boots, changes, places
 
 Result = subprocess.CompletedProcess[str]
@@ -350,3 +350,40 @@ def test_a_person_at_a_terminal_is_asked_before_anything_is_put_aside(
     assert "Put this aside for the time of the run" in found.stdout
     assert sim.db.get("pool", pool)["wlb_enabled"]
     assert bool(sim.journal.calls("pool.set_wlb_enabled")) is (answer == "y")
+
+
+@pytest.mark.parametrize("verb", ["resume", "abandon"])
+def test_without_a_run_there_is_nothing_to_continue_or_give_up(sim: SimulatedPool, verb: str) -> None:
+    found = xenpatch(verb, "--pool", sim.url, password=sim.password)
+
+    assert found.returncode == 3
+    assert f"there is nothing to {verb}" in found.stderr
+    assert changes(sim) == []
+
+
+def test_a_run_that_died_is_resumed_from_the_command_line_without_its_files(
+    sim: SimulatedPool, tmp_path: Path
+) -> None:
+    before = places(sim)
+    sim.faults.add(
+        FaultRule.from_dict(
+            {"call": "host.reboot", "do": {"error": ["INTERNAL_ERROR", "no"]}, "object": "xs2"}
+        )
+    )
+    first = xenpatch("patch", *job(sim), "--backup-folder", tmp_path, password=sim.password)
+    assert first.returncode == 1
+
+    second = xenpatch("resume", "--pool", sim.url, password=sim.password)
+
+    assert (second.returncode, second.stderr) == (0, "")
+    assert "SAMPLE602X001 is fully applied" in second.stdout
+    assert boots(sim) == ["xs1", "xs2"]
+    assert places(sim) == before
+
+
+def test_a_dry_run_of_the_manual_mode_says_what_it_would_not_do(sim: SimulatedPool) -> None:
+    found = xenpatch("patch", *job(sim), "--mode", "manual", "--dry-run", password=sim.password)
+
+    assert found.returncode == 0
+    assert "touch no VM and no host" in found.stdout
+    assert "migrate" not in found.stdout
