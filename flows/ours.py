@@ -15,6 +15,7 @@ from xenpatch.errors import (
     PoolError,
     ReplyLost,
     StepFailed,
+    Stopped,
     TaskLost,
     Unreachable,
     WaitTimeout,
@@ -66,7 +67,7 @@ def _with_all_put_back(
     pool: XenServerPool, run: RunId, failed: BaseException, aside: list[Remedy]
 ) -> BaseException:
     """The failure, once what was put aside for the run is back; that this failed, too, is said beside it."""
-    if not isinstance(failed, PoolError) or isinstance(failed, LockLost):
+    if not isinstance(failed, PoolError | Stopped) or isinstance(failed, LockLost):
         return failed
     try:
         put_back_at_last(pool, run)

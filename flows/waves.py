@@ -1,11 +1,14 @@
 """The hosts of a run, wave after wave, each as a subflow."""
 
+from prefect.exceptions import TerminationSignal
+from prefect.logging import get_run_logger
+
 from flows.job import Job
 from flows.patch_host import patch_host
 from tasks import artifacts
 from tasks.plan import plan_anew
 from tasks.runner import SideBySide
-from xenpatch.errors import LockLost, PoolError
+from xenpatch.errors import Interrupted, LockLost, PoolError, Stopped
 from xenpatch.plan.model import Plan, Turn
 from xenpatch.report import HostReport
 from xenpatch.steps.conductor import conduct, conductor
@@ -28,12 +31,44 @@ def wave_after_wave(job: Job, plan: Plan) -> tuple[HostReport, ...]:
         except PoolError as failed:
             if isinstance(failed, LockLost):
                 lead.abort(failed)
+        except (KeyboardInterrupt, TerminationSignal) as asked:
+            _stop_safely(beside, asked)
         except BaseException as ended:
             lead.abort(ended)
             raise
         reports = beside.results(lead.culprit)
     artifacts.advance(bar, len(reports), len(reports))
     return reports
+
+
+def _stop_safely(beside: SideBySide[HostReport], asked: BaseException) -> None:
+    """Let the hosts in hand be finished, or put back into service with their VMs, then end the run.
+
+    Who asks once more is heard at once. Raises Stopped for a person at a terminal, for a cancellation what
+    Prefect sent.
+    """
+    lead = conductor()
+    in_hand = lead.in_hand()
+    lead.stop(Interrupted("the run was asked to stop"))
+    get_run_logger().warning(
+        "asked to stop: no further host is taken, and %s finished or put back; once more stops at once",
+        f"{', '.join(in_hand.values())} is" if in_hand else "nothing has to be",
+    )
+    try:
+        became = beside.ends()
+    except BaseException as again:
+        lead.abort(again)
+        raise
+    if not isinstance(asked, KeyboardInterrupt):
+        raise asked
+    told = [
+        f"{name} {'was finished' if became[host] else 'is in service again'}"
+        for host, name in in_hand.items()
+    ]
+    raise Stopped(
+        f"the run was stopped by a person. {'; '.join(told) or 'No host was in hand'}. Its record stays on "
+        "the pool: `xenpatch resume` continues it, `xenpatch abandon` gives it up."
+    )
 
 
 def _take_turn(job: Job, turn: Turn) -> HostReport:

@@ -63,6 +63,11 @@ class SideBySide(Generic[T]):
         self._futures[key] = future
         made.wait()
 
+    def ends(self) -> dict[str, bool]:
+        """Wait for all of them; by key, whether each ended well."""
+        wait(self._futures.values())
+        return {key: future.exception() is None for key, future in self._futures.items()}
+
     def results(self, first: str | None = None) -> tuple[T, ...]:
         """What the flows returned, in the order of their start; if some failed, the `first` one's failure."""
         wait(self._futures.values())

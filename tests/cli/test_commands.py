@@ -109,8 +109,9 @@ def test_an_interrupted_run_says_how_to_go_on_and_is_continued(sim: SimulatedPoo
         process.send_signal(signal.SIGINT)
         _, complaint = process.communicate(timeout=60)
 
-    assert process.returncode == 1
-    assert "Start again to continue" in complaint
+    assert process.returncode == 4
+    assert "xs2 was finished" in complaint
+    assert "`xenpatch resume` continues it" in complaint
     assert "Traceback" not in complaint
     assert "has stopped" in xenpatch("status", "--pool", sim.url, password=sim.password).stdout
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -13,9 +15,10 @@ from flows.abandon_pool import abandon_pool
 from flows.resume_pool import resume_pool
 from simulator import FaultRule, SimulatedPool
 from tests.flows import awkward
-from tests.flows.kit import block, boots, patch, places, power_changes, traces
-from xenpatch.errors import LockLost, RebootFailed, Refused, RunInProgress
+from tests.flows.kit import Somebody, block, boots, patch, places, power_changes, traces
+from xenpatch.errors import LockLost, RebootFailed, Refused, RunInProgress, Stopped
 from xenpatch.options import How, PatchOptions
+from xenpatch.progress import subscribe
 from xenpatch.record import KEY, RunId, RunRecord, assert_ours, claim, declare_stopped, owner
 from xenpatch.steps.presence import heartbeat
 from xenpatch.xapi.session import open_session
@@ -144,4 +147,29 @@ def test_giving_up_moves_no_vm_back_to_an_older_level_and_wakes_those_that_were_
 
     assert places(sim)["vm-db-1"] == "xs2"
     assert [vm for vm, host in places(sim).items() if host == "xs1" and f"{vm} runs on xs1" in said], said
+    assert list(traces(sim)) == []
+
+
+def test_who_stops_a_run_gets_the_host_in_hand_back_into_service_and_may_resume(
+    sim: SimulatedPool, tmp_path: Path
+) -> None:
+    before = places(sim)
+
+    def press_ctrl_c(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with (
+        subscribe(Somebody(sim, "xs2", press_ctrl_c)),
+        pytest.raises(Stopped, match="xs2 is in service again"),
+    ):
+        patch(sim, tmp_path)
+
+    assert boots(sim) == ["xs1"]
+    assert places(sim) == before
+    assert all(row["enabled"] for row in sim.db.rows("host").values())
+
+    resume_pool(block(sim))
+
+    assert boots(sim) == ["xs1", "xs2", "xs3"]
+    assert places(sim) == before
     assert list(traces(sim)) == []

@@ -77,6 +77,7 @@ class Conductor:
                 if (move := self._ready(mine)) is not None:
                     self._under_way[move.no] = move
                     return move
+                self._raise_if_stuck()
                 self._changed.wait()
 
     def done(self, move: Move) -> None:
@@ -118,6 +119,11 @@ class Conductor:
         with self._changed:
             return frozenset(self._out)
 
+    def in_hand(self) -> dict[HostUuid, str]:
+        """The hosts whose turn has begun and is not over, with their names."""
+        with self._changed:
+            return {host: turn.name for host, turn in self._begun.items() if host in self._out}
+
     def waiting(self) -> tuple[Turn, ...]:
         """The turns that have not begun."""
         with self._changed:
@@ -152,7 +158,10 @@ class Conductor:
         if leaving or self._aborted or self._surprise is not None:
             kind = DrainFailed if leaving else ReturnFailed
             raise kind(str(self._error)) from self._error
-        if not (self._under_way or self._out):
+
+    def _raise_if_stuck(self) -> None:
+        """After a stop nobody waits for what would only come with a further host."""
+        if self._error is not None and not (self._under_way or self._out):
             raise ReturnFailed(str(self._error)) from self._error
 
     def _plan_anew(self, turn: HostUuid) -> None:
