@@ -56,7 +56,6 @@ def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at a pool as often as its fast clock makes worth while."""
     monkeypatch.setenv("XENPATCH_POLL_SECONDS", "0.05")
     monkeypatch.setenv("XENPATCH_GRACE_SECONDS", "0.3")
-    monkeypatch.setenv("XENPATCH_HEARTBEAT_SECONDS", "0.5")
 
 
 @pytest.fixture

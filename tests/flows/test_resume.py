@@ -24,6 +24,12 @@ from xenpatch.steps.presence import heartbeat
 from xenpatch.xapi.session import open_session
 
 
+@pytest.fixture(autouse=True)
+def short_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who listens for a run does so for eight seconds at most."""
+    monkeypatch.setenv("XENPATCH_HEARTBEAT_SECONDS", "2")
+
+
 def dies_at_the_reboot_of(sim: SimulatedPool, folder: Path, host: str, options: PatchOptions) -> None:
     """A run that ends there, and the record as a killed one leaves it: without a word that it has stopped."""
     sim.faults.add(
@@ -57,7 +63,7 @@ def test_a_killed_run_is_continued_from_the_pool_alone_with_its_own_options(
 @contextmanager
 def alive(sim: SimulatedPool, run: RunId) -> Iterator[None]:
     """That run goes on saying that it lives."""
-    with heartbeat(partial(open_session, block(sim).endpoint()), run):
+    with heartbeat(partial(open_session, block(sim).endpoint()), run, every=0.2):
         yield
 
 

@@ -31,15 +31,17 @@ def period() -> float:
 
 
 @contextmanager
-def heartbeat(opening: Opening, run: RunId) -> Iterator[None]:
+def heartbeat(opening: Opening, run: RunId, every: float | None = None) -> Iterator[None]:
     """Have the run say that it lives for as long as the block lasts, while the pool is its own.
+
+    ``every`` is in seconds, a period unless given.
 
     A pool that does not answer, as while its master reboots, is told later.
     """
     over = threading.Event()
 
     def beat_on() -> None:
-        while not over.wait(period()):
+        while not over.wait(every or period()):
             try:
                 with opening() as session:
                     if record.owner(_config(session)) == run:
