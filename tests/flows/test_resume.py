@@ -171,7 +171,8 @@ def test_who_stops_a_run_gets_the_host_in_hand_back_into_service_and_may_resume(
         patch(sim, tmp_path)
 
     assert boots(sim) == ["xs1"]
-    assert places(sim) == before
+    gone = {vm: host for vm, host in places(sim).items() if before[vm] != host}
+    assert set(gone.values()) <= {"xs1"}, "none goes back from an updated host"
     assert all(row["enabled"] for row in sim.db.rows("host").values())
 
     resume_pool(block(sim))
