@@ -49,8 +49,11 @@ def claim(pool: XenServerPool, run: RunId, bundle: Bundle, options: PatchOptions
 
 @task(task_run_name="read the run record", cache_policy=NO_CACHE)
 def read_record(pool: XenServerPool) -> tuple[Bundle, PatchOptions]:
-    """What the run on the pool is about, and how it goes about it; raise Refused when there is none."""
-    with open_session(pool.endpoint()) as session:
+    """What the run on the pool is about, and how it goes about it; raise Refused when there is none.
+
+    The master may be rebooting, as a run has it do, so that it is waited for.
+    """
+    with connected(pool) as session:
         return lifecycle.recorded(session)
 
 

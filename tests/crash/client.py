@@ -20,7 +20,7 @@ def main(url: str, password: str, files: tuple[Path, Path], home: Path, environm
     os.environ |= environment | {"HOME": str(home), "XDG_STATE_HOME": str(home / "state")}
     sys.stdout = sys.stderr = (home / "said").open("w", buffering=1)
     pool = XenServerPool(addresses=[url], user="root", password=SecretStr(password))
-    with open_session(pool.endpoint()) as session:
+    with open_session(pool.endpoint(), patience=60.0) as session:  # its master may be rebooting
         begun = held_by(read_places(session).other_config) is not None
     if begun:
         resume_pool(pool)

@@ -9,6 +9,8 @@ import pytest
 
 from tests.crash.matrix import Phase, all_points, killed_at, prepare
 
+pytestmark = pytest.mark.timeout(400)
+
 SAMPLE: tuple[tuple[float, Phase], ...] = (
     (0.02, "after"), (0.15, "before"), (0.3, "after"), (0.45, "before"), (0.6, "after"), (0.8, "before"),
 )  # fmt: skip
