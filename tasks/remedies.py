@@ -12,7 +12,7 @@ from xenpatch.prechecks.remedy import Remedy
 from xenpatch.progress import Step
 from xenpatch.record import RunId
 from xenpatch.steps import remedies
-from xenpatch.xapi.objects import pool_ref
+from xenpatch.xapi.objects import pool_config
 from xenpatch.xapi.session import open_session
 
 
@@ -28,7 +28,7 @@ def make_remedy(pool: XenServerPool, run: RunId, remedy: Remedy) -> None:
 def put_aside(pool: XenServerPool) -> dict[str, Remedy]:
     """The remedies that are to be undone, the last one first, by their keys on the pool."""
     with connected(pool) as session:
-        return remedies.written(session.read("pool.get_other_config", pool_ref(session)))
+        return remedies.written(pool_config(session))
 
 
 @task(task_run_name="undo {remedy.kind.value} of {remedy.name}", cache_policy=NO_CACHE, **RETRIED)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from xenpatch import display
 from xenpatch.access import Access, Shell
-from xenpatch.errors import InputError, Interrupted, Refused, SettingsUnavailable
+from xenpatch.errors import InputError, Interrupted, SettingsUnavailable
 from xenpatch.hotfix.choice import Wanted, files, in_order, manifest_for
 from xenpatch.hotfix.intake import Hotfix, verify
 from xenpatch.hotfix.manifest import HotfixUuid, load_manifest
@@ -24,7 +24,7 @@ from xenpatch.plan.outlook import Outlook, hosts_to_reboot, look_ahead
 from xenpatch.plan.picture import svg
 from xenpatch.plan.staying import staying
 from xenpatch.prechecks.finding import Finding, blocking, remedies
-from xenpatch.record import RunId, held_by
+from xenpatch.record import RunId, require
 from xenpatch.report import RunReport
 from xenpatch.steps.foresight import learnt
 from xenpatch.xapi.dump import read_pool as read_dump
@@ -199,8 +199,7 @@ def abandon(console: Console, access: Access, *, take_over: bool) -> tuple[str, 
 def _held(access: Access, verb: str) -> Inventory:
     """The pool, which a run must hold; raise Refused before anything is started."""
     pool = read_pool(access)
-    if held_by(pool.other_config) is None:
-        raise Refused(f"no run holds this pool: there is nothing to {verb}. Nothing was changed.")
+    require(pool.other_config, verb)
     return pool
 
 

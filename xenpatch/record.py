@@ -25,10 +25,10 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import NewType
 
-from xenpatch.errors import LockLost, ReplyLost, RunInProgress, XapiFailure
+from xenpatch.errors import LockLost, Refused, ReplyLost, RunInProgress, XapiFailure
 from xenpatch.hotfix.manifest import HotfixUuid
 from xenpatch.xapi.inventory import Inventory
-from xenpatch.xapi.objects import host_ref, pool_ref
+from xenpatch.xapi.objects import host_ref, pool_config, pool_ref
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.types import HostUuid, VmUuid
 
@@ -80,6 +80,14 @@ def held_by(other_config: Mapping[str, str]) -> RunRecord | None:
     """The record on the pool, if a run holds it."""
     text = other_config.get(KEY)
     return RunRecord.parse(text) if text is not None else None
+
+
+def require(other_config: Mapping[str, str], verb: str) -> RunRecord:
+    """The record on the pool, for what a person wants to do with that run; raise Refused without one."""
+    found = held_by(other_config)
+    if found is None:
+        raise Refused(f"no run holds this pool: there is nothing to {verb}. Nothing was changed.")
+    return found
 
 
 def owner(other_config: Mapping[str, str]) -> RunId | None:
@@ -137,7 +145,7 @@ def claim(session: Session, record: RunRecord) -> RunId | None:
     """
     with suppress(ReplyLost):  # the look tells whether it was written
         add_once(session, "pool", pool_ref(session), KEY, json.dumps(asdict(record)))
-    found = _other_config(session)
+    found = pool_config(session)
     before = owner(found)
     if before == record.run and stop_reason(found) is None:
         beat(session, record.run)
@@ -152,7 +160,7 @@ def claim(session: Session, record: RunRecord) -> RunId | None:
 
 def take(session: Session, run: RunId) -> None:
     """Own the pool after the run that has stopped there; raise LockLost when another one was faster."""
-    before = owner(_other_config(session))
+    before = owner(pool_config(session))
     if before is not None and before != run:
         beat(session, run)
         add_once(session, "pool", pool_ref(session), TAKEN + before, run)
@@ -172,7 +180,7 @@ def assert_ours(session: Session, run: RunId) -> None:
 
     Nor may a run act that was declared dead.
     """
-    found = _other_config(session)
+    found = pool_config(session)
     holder = owner(found)
     if holder != run:
         raise LockLost(
@@ -188,8 +196,8 @@ def assert_ours(session: Session, run: RunId) -> None:
 
 def mark_stopped(session: Session, run: RunId, reason: str) -> None:
     """Say on the pool that this run will act no more, so that another may continue it."""
-    if owner(_other_config(session)) == run:
-        add_once(session, "pool", pool_ref(session), STOPPED + run, reason)
+    if owner(pool_config(session)) == run:
+        declare_stopped(session, run, reason)
 
 
 def fall_silent(session: Session, run: RunId) -> None:
@@ -204,7 +212,7 @@ def declare_stopped(session: Session, run: RunId, reason: str) -> None:
 
 def release(session: Session, run: RunId) -> None:
     """Remove every trace of the run from the pool, the lock first; safe to call again."""
-    found = _other_config(session)
+    found = pool_config(session)
     if owner(found) not in (run, None):
         return
     if KEY in found:
@@ -255,8 +263,3 @@ def add_once(session: Session, kind: str, ref: str, key: str, value: str) -> Non
     except XapiFailure as refused:
         if refused.code != "MAP_DUPLICATE_KEY":
             raise
-
-
-def _other_config(session: Session) -> dict[str, str]:
-    found: dict[str, str] = session.read("pool.get_other_config", pool_ref(session))
-    return found

@@ -18,7 +18,7 @@ from xenpatch.prechecks.remedy import Kind, Remedy
 from xenpatch.record import KEY, RunId, RunRecord, claim
 from xenpatch.steps import remedies
 from xenpatch.xapi.inventory import Inventory
-from xenpatch.xapi.objects import pool_ref
+from xenpatch.xapi.objects import pool_config, pool_ref
 from xenpatch.xapi.session import Session, open_session
 from xenpatch.xapi.survey import read_inventory
 
@@ -220,8 +220,3 @@ def test_a_remedy_that_somebody_has_spoilt_is_named_by_its_key(text: str) -> Non
 def undo_all(session: Session) -> None:
     for key, remedy in remedies.written(pool_config(session)).items():
         remedies.undo(session, RUN, key, remedy)
-
-
-def pool_config(session: Session) -> dict[str, str]:
-    found: dict[str, str] = session.read("pool.get_other_config", pool_ref(session))
-    return found

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenpatch import record
-from xenpatch.errors import DrainFailed, Refused
+from xenpatch.errors import DrainFailed
 from xenpatch.hotfix.bundle import Bundle
 from xenpatch.plan.model import Move
 from xenpatch.record import DISABLED, RunId
 from xenpatch.sleepers import sleepers
 from xenpatch.steps import asleep, drain, lifecycle, maintenance, presence
 from xenpatch.xapi.inventory import Inventory
+from xenpatch.xapi.objects import pool_config
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import read_inventory
 
 
 def take_up(session: Session, run: RunId, *, take_over: bool) -> Bundle:
     """Own the record on the pool, whatever it says of its hotfixes; raise Refused, RunInProgress."""
-    held = record.held_by(read_inventory(session).other_config)
-    if held is None:
-        raise Refused("no run holds this pool: there is nothing to abandon. Nothing was changed.")
+    held = record.require(pool_config(session), "abandon")
     presence.make_way(session, run, held.hotfix, take_over=take_over)
     record.take(session, run)
     try:
@@ -58,9 +57,7 @@ def forget(session: Session, run: RunId, bundle: Bundle) -> tuple[str, ...]:
     record.assert_ours(session, run)
     pool = read_inventory(session)
     left = tuple(_left(pool, bundle))
-    for host in pool.hosts:
-        maintenance.leave(session, host.uuid)
-    record.release(session, run)
+    lifecycle.give_back(session, run, pool)
     return ("The run is given up, and its record removed.", *left)
 
 

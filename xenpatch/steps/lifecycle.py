@@ -18,7 +18,7 @@ from xenpatch.record import BEFORE, DISABLED, RunId, RunRecord
 from xenpatch.sleepers import sleepers
 from xenpatch.steps import asleep, maintenance
 from xenpatch.xapi.inventory import Host, Inventory, Vm
-from xenpatch.xapi.objects import pool_ref
+from xenpatch.xapi.objects import pool_config
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import read_inventory
 from xenpatch.xapi.types import HostUuid
@@ -34,9 +34,7 @@ def recorded(session: Session) -> tuple[Bundle, PatchOptions]:
 
     Raises Refused when no run does, or its record was written by something else.
     """
-    found = record.held_by(session.read("pool.get_other_config", pool_ref(session)))
-    if found is None:
-        raise Refused("no run holds this pool: there is nothing to resume. Nothing was changed.")
+    found = record.require(pool_config(session), "resume")
     try:
         bundle = Bundle.parse(found.manifests)
         options = PatchOptions.model_validate_json(found.options)
@@ -74,10 +72,15 @@ def withdraw(session: Session, run: RunId, bundle: Bundle) -> bool:
     touched = any(key in host.other_config for host in pool.hosts for key in (DISABLED, BEFORE))
     if touched or away(pool) or any(len(bundle.lacking(host)) < len(bundle.manifests) for host in pool.hosts):
         return False
+    give_back(session, run, pool)
+    return True
+
+
+def give_back(session: Session, run: RunId, pool: Inventory) -> None:
+    """Remove every mark of the run, from the hosts first and from the pool last; safe to call again."""
     for host in pool.hosts:
         maintenance.leave(session, host.uuid)
     record.release(session, run)
-    return True
 
 
 def plan_rest(session: Session, bundle: Bundle, options: PatchOptions) -> Plan:
@@ -113,9 +116,7 @@ def end(session: Session, run: RunId, bundle: Bundle, options: PatchOptions) -> 
     ]
     if wrong:
         raise VerificationFailed(f"{pool.name} is not as it should be at the end: {'; '.join(wrong)}")
-    for host in pool.hosts:
-        maintenance.leave(session, host.uuid)
-    record.release(session, run)
+    give_back(session, run, pool)
     return read_inventory(session)
 
 

@@ -13,7 +13,7 @@ from xenpatch import record
 from xenpatch.errors import RunInProgress, WaitTimeout, XenpatchError
 from xenpatch.record import RunId
 from xenpatch.waiting import NotYet, grace, wait_for
-from xenpatch.xapi.objects import pool_ref
+from xenpatch.xapi.objects import pool_config
 from xenpatch.xapi.session import Session
 
 PERIODS: Final = 4
@@ -44,7 +44,7 @@ def heartbeat(opening: Opening, run: RunId, every: float | None = None) -> Itera
         while not over.wait(every or period()):
             try:
                 with opening() as session:
-                    if record.owner(_config(session)) == run:
+                    if record.owner(pool_config(session)) == run:
                         record.beat(session, run)
                         _unless_over(session, run)
             except XenpatchError:
@@ -61,7 +61,7 @@ def heartbeat(opening: Opening, run: RunId, every: float | None = None) -> Itera
 
 def _unless_over(session: Session, run: RunId) -> None:
     """A beat that has crossed with the end of the run is taken away again."""
-    if record.owner(_config(session)) != run:
+    if record.owner(pool_config(session)) != run:
         record.fall_silent(session, run)
 
 
@@ -73,7 +73,7 @@ def make_way(session: Session, run: RunId, key: str, *, take_over: bool) -> str 
     and what it has just begun is given a moment. Raises RunInProgress when another run lives, or is about
     other hotfixes.
     """
-    found = _config(session)
+    found = pool_config(session)
     holder, held = record.owner(found), record.held_by(found)
     if held is None:
         record.sweep(session, found)  # a run may have died while it removed its own
@@ -97,7 +97,7 @@ def _is_heard(session: Session, holder: RunId, before: str) -> bool:
     """Listen for a few beats; no clock but our own is asked how long that is."""
 
     def look() -> bool | NotYet:
-        found = _config(session)
+        found = pool_config(session)
         changed = record.owner(found) != holder or record.last_heard(found, holder) != before
         return True if changed else NotYet(f"last heard of at {before}")
 
@@ -105,8 +105,3 @@ def _is_heard(session: Session, holder: RunId, before: str) -> bool:
         return wait_for(f"a sign of life of run {holder}", look, PERIODS * period())
     except WaitTimeout:
         return False
-
-
-def _config(session: Session) -> dict[str, str]:
-    found: dict[str, str] = session.read("pool.get_other_config", pool_ref(session))
-    return found

@@ -10,7 +10,7 @@ from xenpatch.prechecks.remedies import action
 from xenpatch.prechecks.remedy import Remedy
 from xenpatch.record import RunId, add_once, assert_ours
 from xenpatch.steps.passing import is_passing
-from xenpatch.xapi.objects import pool_ref
+from xenpatch.xapi.objects import pool_config, pool_ref
 from xenpatch.xapi.session import Session
 
 MADE: Final = "xenpatch-remedy-"
@@ -25,7 +25,7 @@ def make(session: Session, run: RunId, remedy: Remedy) -> str:
     """
     assert_ours(session, run)
     does = action(remedy).does(remedy)
-    found = written(session.read("pool.get_other_config", pool_ref(session)))
+    found = written(pool_config(session))
     if not any((made.kind, made.subject) == (remedy.kind, remedy.subject) for made in found.values()):
         if not action(remedy).needed(session, remedy):
             return f"not needed any more: {does}"
@@ -74,7 +74,7 @@ def undo(session: Session, run: RunId, key: str, remedy: Remedy) -> str:
 def undo_all(session: Session, run: RunId) -> list[str]:
     """Undo what is written, the last one first; what became of those that failed, as sentences."""
     failed = []
-    for key, remedy in written(session.read("pool.get_other_config", pool_ref(session))).items():
+    for key, remedy in written(pool_config(session)).items():
         try:
             undo(session, run, key, remedy)
         except LockLost:

@@ -18,6 +18,12 @@ def pool_record(session: Session) -> dict[str, Any]:
     return record
 
 
+def pool_config(session: Session) -> dict[str, str]:
+    """The other_config of the pool, where a run writes what it does."""
+    found: dict[str, str] = session.read("pool.get_other_config", pool_ref(session))
+    return found
+
+
 def host_ref(session: Session, host: HostUuid) -> HostRef:
     """The host of that uuid; XapiFailure UUID_INVALID when the pool has none."""
     return HostRef(session.read("host.get_by_uuid", host))
