@@ -1,5 +1,7 @@
 """Put aside what stands in the way, and put all of it back at the end."""
 
+from functools import partial
+
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -7,7 +9,6 @@ from blocks import XenServerPool
 from tasks.connection import LAST_WORD, connected
 from tasks.retries import RETRIED
 from tasks.telling import telling
-from xenpatch.errors import PoolError, StepFailed
 from xenpatch.prechecks.remedy import Remedy
 from xenpatch.progress import Step
 from xenpatch.record import RunId
@@ -45,24 +46,10 @@ def put_back_at_last(pool: XenServerPool, run: RunId) -> None:
     Raises Unreachable when it does not answer, else as `put_back`.
     """
     with open_session(pool.endpoint(), patience=LAST_WORD) as session:
-        failed = remedies.undo_all(session, run)
-    _raise(failed)
+        found = remedies.written(pool_config(session))
+        remedies.undo_each(found, partial(remedies.undo, session, run))
 
 
 def put_back(pool: XenServerPool, run: RunId) -> None:
-    """Undo all, the last one first, whichever fail; raise StepFailed with those that did."""
-    failed = []
-    for key, remedy in put_aside(pool).items():
-        try:
-            undo_remedy(pool, run, key, remedy)
-        except PoolError as reason:
-            failed.append(str(reason))
-    _raise(failed)
-
-
-def _raise(failed: list[str]) -> None:
-    if failed:
-        raise StepFailed(
-            f"{'; '.join(failed)}. It is still written on the pool: put it right and start again, to have it "
-            "tried once more."
-        )
+    """Undo all, the last one first; raise StepFailed with those that failed, LockLost."""
+    remedies.undo_each(put_aside(pool), partial(undo_remedy, pool, run))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
 from simulator import FaultRule, SimulatedPool
 from tests.flows import awkward
 from tests.flows.kit import block
-from xenpatch.errors import StepFailed
+from xenpatch.errors import LockLost, StepFailed
 from xenpatch.prechecks import remedies as known
 from xenpatch.prechecks.remedies import auto_poweron, cd, ha, storage, wlb
 from xenpatch.prechecks.remedy import Kind, Remedy
@@ -197,6 +198,46 @@ def test_the_last_remedy_is_the_first_to_be_undone(small_pool: SimulatedPool) ->
         undo_all(session)
 
 
+def test_an_undo_that_fails_keeps_no_other_one_from_being_made(small_pool: SimulatedPool) -> None:
+    with_wlb(small_pool)
+    with_automatic_start(small_pool)
+    refused = FaultRule.from_dict(
+        {"call": "VM.add_to_other_config", "do": {"error": ["INTERNAL_ERROR", "no"]}, "skip": 1}
+    )
+    small_pool.faults.add(refused)
+    with ours(small_pool) as session:
+        seen = read_inventory(session)
+        for remedy in (wlb.remedy(seen), the_vm(seen)):
+            remedies.make(session, RUN, remedy)
+
+        with pytest.raises(StepFailed, match=r"vm-web-1 could not be put back.*still written on the pool"):
+            undo_all(session)
+
+        (left,) = remedies.written(pool_config(session)).values()
+        assert left.kind is Kind.NO_AUTO_POWERON
+        undo_all(session)
+
+
+def test_no_undo_is_tried_once_the_pool_is_another_runs(small_pool: SimulatedPool) -> None:
+    with_wlb(small_pool)
+    with_automatic_start(small_pool)
+    with ours(small_pool) as session:
+        seen = read_inventory(session)
+        for remedy in (wlb.remedy(seen), the_vm(seen)):
+            remedies.make(session, RUN, remedy)
+        tried = []
+
+        def undo(key: str, remedy: Remedy) -> None:
+            tried.append(remedy.kind)
+            remedies.undo(session, RunId("another"), key, remedy)
+
+        with pytest.raises(LockLost):
+            remedies.undo_each(remedies.written(pool_config(session)), undo)
+
+        assert tried == [Kind.NO_AUTO_POWERON]
+        undo_all(session)
+
+
 def test_ha_does_not_begin_on_another_sr_where_its_own_is_gone(small_pool: SimulatedPool) -> None:
     with ours(small_pool) as session:
         gone = Remedy(
@@ -218,5 +259,4 @@ def test_a_remedy_that_somebody_has_spoilt_is_named_by_its_key(text: str) -> Non
 
 
 def undo_all(session: Session) -> None:
-    for key, remedy in remedies.written(pool_config(session)).items():
-        remedies.undo(session, RUN, key, remedy)
+    remedies.undo_each(remedies.written(pool_config(session)), partial(remedies.undo, session, RUN))

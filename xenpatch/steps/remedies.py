@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from xenpatch.errors import LockLost, PoolError, StepFailed
@@ -71,14 +71,21 @@ def undo(session: Session, run: RunId, key: str, remedy: Remedy) -> str:
     return undoes
 
 
-def undo_all(session: Session, run: RunId) -> list[str]:
-    """Undo what is written, the last one first; what became of those that failed, as sentences."""
+def undo_each(found: Mapping[str, Remedy], undo: Callable[[str, Remedy], object]) -> None:
+    """Have each undone, whichever fail; raise StepFailed with those that did.
+
+    Raises LockLost at once: whoever has the pool now undoes the rest.
+    """
     failed = []
-    for key, remedy in written(pool_config(session)).items():
+    for key, remedy in found.items():
         try:
-            undo(session, run, key, remedy)
+            undo(key, remedy)
         except LockLost:
             raise
         except PoolError as reason:
             failed.append(str(reason))
-    return failed
+    if failed:
+        raise StepFailed(
+            f"{'; '.join(failed)}. It is still written on the pool: put it right and start again, to have it "
+            "tried once more."
+        )
