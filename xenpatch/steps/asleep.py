@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from xenpatch.errors import DrainFailed, PoolError, ReplyLost, ReturnFailed, TaskLost, XapiFailure
+from xenpatch.errors import DrainFailed, PoolError, ReplyLost, ReturnFailed, TaskLost
 from xenpatch.options import How
 from xenpatch.record import RunId, add_once, assert_ours
 from xenpatch.sleepers import Sleeper, sleepers
-from xenpatch.steps.passing import is_passing
+from xenpatch.steps.passing import is_passing, refused_as
 from xenpatch.waiting import NotYet, wait_for
 from xenpatch.xapi import tasks
 from xenpatch.xapi.inventory import PowerState, Vm
@@ -42,14 +42,10 @@ def put_to_sleep(session: Session, run: RunId, host: HostUuid, vm: Vm, how: How)
         return f"{vm.name} is on another host"
     sleeper = Sleeper(vm.uuid, vm.name, how, PowerState(record["power_state"]))
     add_once(session, "host", here, sleeper.key, sleeper.text())
-    try:
+    with refused_as(lambda refused: DrainFailed(f"{vm.name} could not be stopped ({how}): {refused}")):
         if record["power_state"] == PowerState.PAUSED:
             session.call("VM.unpause", ref)
         _run(session, _STOPS[how], ref, what=f"{vm.name} to be stopped ({how})")
-    except XapiFailure as refused:
-        if is_passing(refused):
-            raise
-        raise DrainFailed(f"{vm.name} could not be stopped ({how}): {refused}") from None
     _, record = _look(session, vm.uuid)
     if record and record["power_state"] in (PowerState.RUNNING, PowerState.PAUSED):
         raise DrainFailed(f"{vm.name} still runs after {_STOPS[how]}")

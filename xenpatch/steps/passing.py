@@ -1,6 +1,9 @@
 """Failures that pass by themselves, each with the reason to try again."""
 
-from xenpatch.errors import ReplyLost, TaskLost, Unreachable, XapiFailure
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from xenpatch.errors import PoolError, ReplyLost, StepFailed, TaskLost, Unreachable, XapiFailure
 
 PASSING = {
     "VM_MIGRATE_FAILED": "live migration of fully virtualized VMs can occasionally fail (CA-87350)",
@@ -19,3 +22,16 @@ def is_passing(error: BaseException) -> bool:
     if isinstance(error, XapiFailure):
         return error.code in PASSING or (error.code == "INTERNAL_ERROR" and error.call == "VM.pool_migrate")
     return isinstance(error, ReplyLost | TaskLost | Unreachable)
+
+
+@contextmanager
+def refused_as(
+    told: Callable[[PoolError], StepFailed], refusal: type[PoolError] = XapiFailure
+) -> Iterator[None]:
+    """Have a refusal end the step, as `told`; one that passes is raised as it is, to be tried again."""
+    try:
+        yield
+    except refusal as refused:
+        if is_passing(refused):
+            raise
+        raise told(refused) from None

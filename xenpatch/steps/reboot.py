@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from xenpatch.errors import PoolError, RebootFailed, ReplyLost, WaitTimeout, XapiFailure
+from xenpatch.errors import PoolError, RebootFailed, ReplyLost, WaitTimeout
 from xenpatch.hotfix.bundle import Bundle
 from xenpatch.plan import history
 from xenpatch.plan.history import RebootRecord
 from xenpatch.record import RunId, add_once, assert_ours
 from xenpatch.steps.glimpse import glimpse
 from xenpatch.steps.maintenance import prove_empty, put_into_service
-from xenpatch.steps.passing import is_passing
+from xenpatch.steps.passing import refused_as
 from xenpatch.waiting import NotYet, grace, wait_for
 from xenpatch.xapi.inventory import Host
 from xenpatch.xapi.objects import host_ref, pool_record
@@ -78,18 +78,17 @@ def _tell(session: Session, here: Host, *, is_master: bool) -> None:
     session.call("host.remove_from_other_config", here.ref, TOLD)
     add_once(session, "host", here.ref, TOLD, f"{here.boot_time:.0f}")
     before = session.ref
+    left = "Its VMs run on the other hosts, it is disabled, and no further host was touched."
     try:
-        session.call("host.reboot", here.ref)
+        with refused_as(
+            lambda refused: RebootFailed(
+                f"{here.name} refused to reboot: {refused}. {left} Start again to continue."
+            )
+        ):
+            session.call("host.reboot", here.ref)
     except ReplyLost:
         if not _shows_sign(session, here, before, is_master=is_master):
             session.call("host.reboot", host_ref(session, here.uuid))
-    except XapiFailure as refused:
-        if is_passing(refused):
-            raise
-        raise RebootFailed(
-            f"{here.name} refused to reboot: {refused}. Its VMs run on the other "
-            "hosts, it is disabled, and no further host was touched. Start again to continue."
-        ) from None
 
 
 def _was_told(session: Session, here: Host, *, is_master: bool) -> bool:

@@ -9,7 +9,7 @@ from xenpatch.errors import LockLost, PoolError, StepFailed
 from xenpatch.prechecks.remedies import action
 from xenpatch.prechecks.remedy import Remedy
 from xenpatch.record import RunId, add_once, assert_ours
-from xenpatch.steps.passing import is_passing
+from xenpatch.steps.passing import refused_as
 from xenpatch.xapi.objects import pool_config, pool_ref
 from xenpatch.xapi.session import Session
 
@@ -31,12 +31,8 @@ def make(session: Session, run: RunId, remedy: Remedy) -> str:
             return f"not needed any more: {does}"
         number = 1 + max((int(key.removeprefix(MADE)) for key in found), default=0)
         add_once(session, "pool", pool_ref(session), f"{MADE}{number:03}", remedy.text())
-    try:
+    with refused_as(lambda refused: StepFailed(f"could not {does}: {refused}"), PoolError):
         action(remedy).make(session, remedy)
-    except PoolError as refused:
-        if is_passing(refused):
-            raise
-        raise StepFailed(f"could not {does}: {refused}") from None
     return does
 
 
@@ -59,14 +55,9 @@ def undo(session: Session, run: RunId, key: str, remedy: Remedy) -> str:
     """Undo one, and forget it; return what was done. Safe to call again. Raises StepFailed."""
     assert_ours(session, run)
     undoes = action(remedy).undoes(remedy)
-    try:
+    what = f"what was changed for the run on {remedy.name} could not be put back ({undoes})"
+    with refused_as(lambda refused: StepFailed(f"{what}: {refused}"), PoolError):
         action(remedy).undo(session, remedy)
-    except PoolError as refused:
-        if is_passing(refused):
-            raise
-        raise StepFailed(
-            f"what was changed for the run on {remedy.name} could not be put back ({undoes}): {refused}"
-        ) from None
     session.call("pool.remove_from_other_config", pool_ref(session), key)
     return undoes
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from xenpatch.errors import ReplyLost, StepFailed, TaskLost, WaitTimeout, XapiFailure
+from xenpatch.errors import ReplyLost, StepFailed, WaitTimeout
 from xenpatch.guidance.pending import VmTask
 from xenpatch.hotfix.bundle import Bundle
 from xenpatch.record import RunId, assert_ours
 from xenpatch.steps.glimpse import glimpse
-from xenpatch.steps.passing import is_passing
+from xenpatch.steps.passing import refused_as
 from xenpatch.waiting import NotYet, wait_for
 from xenpatch.xapi import tasks
 from xenpatch.xapi.objects import vm_ref
@@ -64,15 +64,9 @@ def restart_toolstack(session: Session, run: RunId, host: HostUuid, bundle: Bund
 def restart_vm(session: Session, run: RunId, task: VmTask) -> str:
     """Have a VM restart cleanly, where it is (VM.clean_reboot). Raises StepFailed when it does not."""
     assert_ours(session, run)
-    try:
-        what = f"{task.vm.name} to restart"
+    where, what = f"{task.vm.name} on {task.host.name}", f"{task.vm.name} to restart"
+    with refused_as(
+        lambda refused: StepFailed(f"{where} could not be restarted: {refused}. It was not forced.")
+    ):
         tasks.run(session, "VM.clean_reboot", vm_ref(session, task.vm.uuid), what=what, limit=VM_LIMIT)
-    except (ReplyLost, TaskLost):
-        raise
-    except XapiFailure as refused:
-        if is_passing(refused):
-            raise
-        raise StepFailed(
-            f"{task.vm.name} on {task.host.name} could not be restarted: {refused}. It was not forced."
-        ) from None
     return f"{task.vm.name} has restarted"
