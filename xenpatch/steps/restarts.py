@@ -15,7 +15,7 @@ from xenpatch.xapi import tasks
 from xenpatch.xapi.objects import vm_ref
 from xenpatch.xapi.one_host import read_host
 from xenpatch.xapi.session import Session
-from xenpatch.xapi.survey import read_inventory
+from xenpatch.xapi.survey import moment, read_inventory
 from xenpatch.xapi.types import HostUuid
 
 TOOLSTACK_LIMIT = 600.0
@@ -62,11 +62,34 @@ def restart_toolstack(session: Session, run: RunId, host: HostUuid, bundle: Bund
 
 
 def restart_vm(session: Session, run: RunId, task: VmTask) -> str:
-    """Have a VM restart cleanly, where it is (VM.clean_reboot). Raises StepFailed when it does not."""
+    """Have a VM restart cleanly, where it is (VM.clean_reboot); return what proves it.
+
+    Safe to call again: one that has restarted since it was seen, or is about to, does so once. Raises
+    StepFailed when it does not.
+    """
     assert_ours(session, run)
-    where, what = f"{task.vm.name} on {task.host.name}", f"{task.vm.name} to restart"
+    if _has_restarted(session, task):
+        return f"{task.vm.name} has restarted already"
+    where, call = f"{task.vm.name} on {task.host.name}", "VM.clean_reboot"
     with refused_as(
         lambda refused: StepFailed(f"{where} could not be restarted: {refused}. It was not forced.")
     ):
-        tasks.run(session, "VM.clean_reboot", vm_ref(session, task.vm.uuid), what=what, limit=VM_LIMIT)
+        begun = tasks.start_surely(session, call, vm_ref(session, task.vm.uuid))
+        if begun is None:
+            raise ReplyLost(call, f"nothing shows that {task.vm.name} restarts")
+        tasks.finish(session, begun, call, what=f"{task.vm.name} to restart", limit=VM_LIMIT)
     return f"{task.vm.name} has restarted"
+
+
+def _has_restarted(session: Session, task: VmTask) -> bool:
+    """Whether it has since it was seen, once nothing goes on with it any more."""
+
+    def look() -> bool | NotYet:
+        record = session.read("VM.get_record", vm_ref(session, task.vm.uuid))
+        if record["current_operations"]:
+            return NotYet(", ".join(record["current_operations"].values()))
+        if task.vm.started is None:
+            return False
+        return moment(session.read("VM_metrics.get_start_time", record["metrics"])) != task.vm.started
+
+    return wait_for(f"{task.vm.name} to be left alone", look, VM_LIMIT)
