@@ -34,7 +34,7 @@ class Job:
     @property
     def hotfixes(self) -> tuple[Hotfix, ...]:
         """The files of the bundle, in its order."""
-        return tuple(hotfix for hotfix in self.wanted.hotfixes if hotfix.manifest.uuid in self.bundle.uuids)
+        return self.wanted.of(self.bundle)
 
     def report(self, **what: Any) -> RunReport:
         """A report on it; `what` are further fields of a RunReport."""

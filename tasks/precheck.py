@@ -64,7 +64,7 @@ def precheck(
     with telling(Step.PRECHECK, "precheck every host") as told, connected(pool) as session:
         try:
             picture = look(session, run, wanted, ssh.access(pool) if ssh else None, options)
-            findings = _refuse_with_report(ask_hosts(session, wanted.hotfixes, picture), cured=cured)
+            findings = _refuse_with_report(ask_hosts(session, wanted, picture), cured=cured)
         except Refused:
             _take_back(session, uploaded)
             raise

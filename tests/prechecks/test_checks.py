@@ -17,7 +17,6 @@ from xenpatch.prechecks.finding import Finding, Severity, blocking, remedies
 from xenpatch.prechecks.picture import Obstacle, Picture, Verdict
 from xenpatch.prechecks.planning import as_cured, hosts_to_do, make_plan
 from xenpatch.prechecks.remedy import Kind
-from xenpatch.record import RunId
 from xenpatch.xapi.inventory import AppliedPatch, Disk, Inventory
 from xenpatch.xapi.types import SrUuid, VbdUuid, VdiUuid, VmUuid
 
@@ -40,11 +39,10 @@ def picture(
 ) -> Picture:
     known = obstacles or {}
     todo = hosts_to_do(seen, bundle)
-    stops = consent.stops(seen, consent.reasons(seen, known), options.stop)
+    stops = consent.stops(seen, known, options.stop)
     return Picture(
         pool=seen,
         bundle=bundle,
-        run=RunId("run"),
         todo=todo,
         plan=make_plan(seen, bundle, known, Policy(), stops, options.hosts),
         options=options,
@@ -228,8 +226,9 @@ def test_the_plan_leaves_out_vms_that_cannot_move() -> None:
     assert plan == plan_run(stuck, hosts_of(stuck), homes(stuck), ignore=[vm("vm-a")])
 
 
-def test_every_check_that_is_of_moves_is_a_check() -> None:
-    assert set(CHECKS) >= OF_MOVES
+def test_every_check_that_is_of_moves_is_a_check_and_none_is_made_twice() -> None:
+    assert set(CHECKS) >= set(OF_MOVES)
+    assert len(set(CHECKS)) == len(CHECKS)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,10 @@ class Wanted:
     notes: tuple[str, ...] = ()
     recorded: Bundle | None = None
 
+    def of(self, bundle: Bundle) -> tuple[Hotfix, ...]:
+        """The files of the bundle, in its order."""
+        return tuple(hotfix for hotfix in self.hotfixes if hotfix.manifest in bundle.manifests)
+
 
 def files(given: Sequence[Path]) -> tuple[Path, ...]:
     """The hotfix files, of folders all in them; an update whose zip lies beside it is in there already.

@@ -11,10 +11,7 @@ from xenpatch.prechecks.picture import Picture
 
 Check = Callable[[Picture], Iterable[Finding]]
 
-CHECKS: tuple[Check, ...] = (
-    hosts.right_version,
-    hosts.chosen,
-    hosts.live,
+OF_MOVES: Final[tuple[Check, ...]] = (
     hosts.enabled,
     hosts.somewhere_to_go,
     settings.high_availability,
@@ -26,6 +23,14 @@ CHECKS: tuple[Check, ...] = (
     evacuation.drives,
     evacuation.stopped_with_consent,
     evacuation.room,
+)
+"""What matters for hosts that are emptied and rebooted: it forbids no run that leaves that to a person."""
+
+CHECKS: Final[tuple[Check, ...]] = (
+    hosts.right_version,
+    hosts.chosen,
+    hosts.live,
+    *OF_MOVES,
     hotfix.left_out,
     hotfix.prerequisites,
     hotfix.already_there,
@@ -34,24 +39,6 @@ CHECKS: tuple[Check, ...] = (
     hotfix.disk_space,
     hotfix.accepted,
 )
-
-
-OF_MOVES: Final = frozenset(
-    {
-        hosts.enabled,
-        hosts.somewhere_to_go,
-        settings.high_availability,
-        settings.workload_balancing,
-        settings.automatic_start,
-        storage.attached,
-        evacuation.can_leave,
-        evacuation.not_paused,
-        evacuation.drives,
-        evacuation.stopped_with_consent,
-        evacuation.room,
-    }
-)
-"""What matters for hosts that are emptied and rebooted: it forbids no run that leaves that to a person."""
 
 
 def check(picture: Picture) -> tuple[Finding, ...]:

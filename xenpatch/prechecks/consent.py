@@ -30,12 +30,15 @@ REASONS: Final = (*_REASONS, PAUSED, ANY)
 _BY_CODE: Final = {code: reason for reason, codes in _REASONS.items() for code in codes}
 
 
-def stops(pool: Inventory, reasons: Mapping[VmUuid, str], consents: Mapping[str, How]) -> dict[VmUuid, How]:
+def stops(
+    pool: Inventory, obstacles: Mapping[VmUuid, Obstacle], consents: Mapping[str, How]
+) -> dict[VmUuid, How]:
     """How each VM may be stopped: as its uuid says, or its name, or the reason that keeps it on its host.
 
     A VM that is named is stopped whether it could move or not. Hard is only what was asked for by name.
     """
     found: dict[VmUuid, How] = {}
+    reasons = _reasons(pool, obstacles)
     for vm in pool.vms:
         if vm.resident_on is None:
             continue
@@ -48,7 +51,7 @@ def stops(pool: Inventory, reasons: Mapping[VmUuid, str], consents: Mapping[str,
     return found
 
 
-def reasons(pool: Inventory, obstacles: Mapping[VmUuid, Obstacle]) -> dict[VmUuid, str]:
+def _reasons(pool: Inventory, obstacles: Mapping[VmUuid, Obstacle]) -> dict[VmUuid, str]:
     """Why VMs cannot move, in the words of `--stop`; room is no reason, as the plan of the run finds it."""
     told = {
         uuid: _BY_CODE.get(obstacle.code, ANY)

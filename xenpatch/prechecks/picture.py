@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from xenpatch.hotfix.bundle import Bundle
 from xenpatch.options import How, PatchOptions
 from xenpatch.plan.model import NoRoom, Plan
-from xenpatch.record import RunId, owner
+from xenpatch.record import owner
 from xenpatch.xapi.inventory import Host, Inventory
 from xenpatch.xapi.types import HostUuid, VmUuid
 
@@ -41,7 +41,6 @@ class Picture:
 
     pool: Inventory
     bundle: Bundle
-    run: RunId
     todo: tuple[HostUuid, ...]
     plan: Plan | NoRoom
     needed_space: int
@@ -51,11 +50,6 @@ class Picture:
     left_out: tuple[str, ...] = ()
     verdicts: Mapping[HostUuid, Verdict] | None = None
     free_space: Mapping[HostUuid, int] = field(default_factory=dict)
-
-    @property
-    def continued(self) -> bool:
-        """Whether this run's own record is on the pool: what it changed is no finding then."""
-        return owner(self.pool.other_config) == self.run
 
     @property
     def done(self) -> bool:

@@ -90,7 +90,7 @@ def plan_rest(session: Session, bundle: Bundle, options: PatchOptions) -> Plan:
     """
     pool = read_inventory(session)
     obstacles = read_obstacles(session, pool, hosts_to_do(pool, bundle))
-    stops = consent.stops(pool, consent.reasons(pool, obstacles), options.stop)
+    stops = consent.stops(pool, obstacles, options.stop)
     plan = make_plan(pool, bundle, obstacles, options.policy(pool.release), stops, options.hosts)
     if isinstance(plan, NoRoom):
         raise DrainFailed(plan.sentence("no further host was touched"))
@@ -124,7 +124,7 @@ def to_stop(session: Session, host: HostUuid, options: PatchOptions) -> tuple[tu
     """The VMs on the host that are stopped for its reboot, as the operator allows, and how."""
     pool = read_inventory(session)
     obstacles = read_obstacles(session, pool, (host,))
-    stops = consent.stops(pool, consent.reasons(pool, obstacles), options.stop)
+    stops = consent.stops(pool, obstacles, options.stop)
     return tuple((vm, stops[vm.uuid]) for vm in pool.residents(host) if vm.uuid in stops)
 
 

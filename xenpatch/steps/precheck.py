@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from xenpatch.errors import PrecheckRefused, RunInProgress
@@ -54,16 +53,14 @@ def look(
     obstacles = read_obstacles(session, pool, todo)
     cures = options.remedy is Remedies.ALL
     left = as_cured(pool, obstacles, ())[1] if cures else obstacles
-    stops = consent.stops(pool, consent.reasons(pool, left), options.stop)
+    stops = consent.stops(pool, left, options.stop)
     cured = as_cured(pool, obstacles, stops) if cures else (pool, obstacles)
     return Picture(
         pool=pool,
         bundle=bundle,
-        run=run,
         todo=todo,
         plan=make_plan(cured[0], bundle, cured[1], options.policy(pool.release), stops, options.hosts),
-        needed_space=_COPIES
-        * sum(each.update_size for each in wanted.hotfixes if each.manifest in bundle.manifests),
+        needed_space=_COPIES * sum(each.update_size for each in wanted.of(bundle)),
         obstacles=obstacles,
         options=options,
         stops=stops,
@@ -87,16 +84,16 @@ def _of_files(pool: Inventory, wanted: Wanted) -> tuple[Bundle, tuple[str, ...]]
     return Bundle(kept), (*wanted.notes, *notes)
 
 
-def ask_hosts(session: Session, hotfixes: Sequence[Hotfix], picture: Picture) -> Picture:
-    """The picture with what each host's own precheck says; the hotfixes must be on the pool.
+def ask_hosts(session: Session, wanted: Wanted, picture: Picture) -> Picture:
+    """The picture with what each host's own precheck says; its hotfixes must be on the pool.
 
     Hosts that have one already, or do not answer, are not asked about it; nor is any about a hotfix that has
     to wait for another of the run: its turn comes when that one is applied. A file that was cleaned away is
     brought anew.
     """
     verdicts = {host.uuid: Verdict() for host in picture.hosts_todo if host.live}
-    for hotfix in hotfixes:
-        if hotfix.manifest in picture.bundle.manifests and not _waits(hotfix, picture):
+    for hotfix in wanted.of(picture.bundle):
+        if not _waits(hotfix, picture):
             verdicts |= _ask(session, hotfix, picture)
     return replace(picture, verdicts=verdicts)
 
