@@ -14,9 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from xenpatch.hotfix.manifest import Guidance, HotfixUuid
 from xenpatch.xapi.inventory import AppliedPatch, Host, Inventory, Vm
+
+_WAITS: Final = {Guidance.RESTART_HOST: Host.reboot_pending, Guidance.RESTART_XAPI: Host.toolstack_pending}
 
 
 @dataclass(frozen=True)
@@ -61,17 +64,14 @@ def pending(pool: Inventory, hotfixes: Collection[HotfixUuid] | None = None) -> 
         applied = [patch for patch in host.patches.values() if hotfixes is None or patch.uuid in hotfixes]
         hosts += list(_of_host(pool, host, applied))
         vms += list(_of_vms(pool, host, applied))
-    order = [Guidance.RESTART_HOST, Guidance.RESTART_XAPI]
+    order = list(_WAITS)
     return Pending(tuple(sorted(hosts, key=lambda task: order.index(task.guidance))), tuple(vms))
 
 
 def _of_host(pool: Inventory, host: Host, applied: Collection[AppliedPatch]) -> Iterator[HostTask]:
-    since = {Guidance.RESTART_HOST: host.boot_time, Guidance.RESTART_XAPI: host.agent_start_time}
-    for guidance, started in since.items():
+    for guidance, waits in _WAITS.items():
         names = [
-            patch.name
-            for patch in applied
-            if guidance in _guidance(pool, patch) and patch.applied_at.timestamp() > started
+            patch.name for patch in applied if guidance in _guidance(pool, patch) and waits(host, patch.uuid)
         ]
         if names:
             yield HostTask(host, guidance, tuple(sorted(names)))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from xenpatch import record
 from xenpatch.errors import DrainFailed
 from xenpatch.hotfix.bundle import Bundle
-from xenpatch.plan.model import Move
 from xenpatch.record import DISABLED, RunId
 from xenpatch.sleepers import sleepers
 from xenpatch.steps import asleep, drain, lifecycle, maintenance, presence
@@ -64,16 +64,13 @@ def forget(session: Session, run: RunId, bundle: Bundle) -> tuple[str, ...]:
 def _one_home(session: Session, run: RunId, bundle: Bundle) -> str | None:
     """The next VM that the pool lets go home; None when it lets none of those that are left."""
     pool = read_inventory(session)
-    for vm, home in sorted(lifecycle.away(pool), key=lambda pair: (-pair[0].memory, pair[0].name)):
-        here = pool.host(vm.resident_on) if vm.resident_on else home
+    for move in lifecycle.ways_home(pool):
+        home, here = pool.host(move.dst), pool.host(move.src)
         if not home.in_service or (bundle.to_reboot(home) and not bundle.to_reboot(here)):
             continue
-        move = Move(vm.uuid, vm.name, here.uuid, here.name, home.uuid, home.name, vm.memory, 0)
-        try:
+        with suppress(DrainFailed):
             drain.move_vm(session, run, move)
-        except DrainFailed:
-            continue
-        return vm.name
+            return move.vm_name
     return None
 
 

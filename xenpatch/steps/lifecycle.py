@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from xenpatch import record
@@ -148,15 +149,18 @@ def turn_back(pool: Inventory, host: HostUuid, bundle: Bundle) -> tuple[Move, ..
 
     Those on hosts that are updated already stay there: no VM goes back to an older level.
     """
-    free = pool.host(host).memory_capacity - sum(vm.memory for vm in pool.residents(host))
-    moves = []
+    return tuple(
+        move for move in ways_home(pool) if move.dst == host and bundle.to_reboot(pool.host(move.src))
+    )
+
+
+def ways_home(pool: Inventory) -> Iterator[Move]:
+    """A move for each VM that is away from home, the largest first, each as if it were made alone."""
     for vm, home in sorted(away(pool), key=lambda pair: (-pair[0].memory, pair[0].name)):
-        src = pool.host(vm.resident_on) if vm.resident_on else None
-        if home.uuid != host or src is None or not bundle.to_reboot(src):
-            continue
-        free -= vm.memory
-        moves.append(Move(vm.uuid, vm.name, src.uuid, src.name, host, home.name, vm.memory, free))
-    return tuple(moves)
+        if vm.resident_on is not None:
+            src = pool.host(vm.resident_on)
+            free = home.memory_capacity - sum(each.memory for each in (vm, *pool.residents(home.uuid)))
+            yield Move(vm.uuid, vm.name, src.uuid, src.name, home.uuid, home.name, vm.memory, free)
 
 
 def _new_record(run: RunId, bundle: Bundle, options: PatchOptions) -> RunRecord:

@@ -168,13 +168,15 @@ class Host:
 
     def reboot_pending(self, hotfix: HotfixUuid) -> bool:
         """Whether the hotfix was applied after the host last booted, so that it is not in effect yet."""
-        patch = self.patches.get(HotfixUuid(hotfix.lower()))
-        return patch is not None and patch.applied_at.timestamp() > self.boot_time
+        return self._applied_since(self.boot_time, hotfix)
 
     def toolstack_pending(self, hotfix: HotfixUuid) -> bool:
         """Whether the hotfix was applied after the host's toolstack last started."""
+        return self._applied_since(self.agent_start_time, hotfix)
+
+    def _applied_since(self, moment: float, hotfix: HotfixUuid) -> bool:
         patch = self.patches.get(HotfixUuid(hotfix.lower()))
-        return patch is not None and patch.applied_at.timestamp() > self.agent_start_time
+        return patch is not None and patch.applied_at.timestamp() > moment
 
     def needs_reboot(self, hotfix: HotfixUuid) -> bool:
         """Whether the host lacks the hotfix, or has it without having been rebooted since."""
