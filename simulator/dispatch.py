@@ -13,7 +13,7 @@ from simulator import sessions, tasks, wire
 from simulator.call import NULL, Call, ConnectionDropped, NoTask, Ref, XapiError
 from simulator.data_model import Message, Param
 from simulator.journal import SECRETS, Entry
-from simulator.performing import carefully, carry_out, objects_of
+from simulator.performing import carefully, carry_out, objects_of, texts_of
 from simulator.world import World
 
 EMERGENCY_CALLS: Final = frozenset(
@@ -93,7 +93,7 @@ class Received:
         return self._start(wanted, session if wanted.session else None, args, entry)
 
     def _start(self, wanted: Message, session: Ref | None, args: list[Any], entry: Entry) -> str:
-        fault = self.world.fault_for(wanted.wire, objects_of(wanted, args))
+        fault = self.world.fault_for(wanted.wire, objects_of(wanted, args), texts_of(wanted, args))
         drop = fault.drop if fault else ""
         if drop == "before":
             entry.close("dropped")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-_USUAL: Final = {"object": "", "skip": 0, "times": 1, "chance": 1.0}
+_USUAL: Final = {"object": "", "skip": 0, "times": 1, "chance": 1.0, "key": ""}
 _KEYS: Final = ("call", *_USUAL, "do")
 
 
@@ -69,6 +69,8 @@ class FaultRule:
     times: int | Literal["always"] = 1
     """How many calls after those meet the fault."""
     chance: float = 1.0
+    key: str = ""
+    """How a text among its arguments must begin."""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "FaultRule":
@@ -89,7 +91,9 @@ class FaultRule:
 
 def _check_conditions(data: Mapping[str, Any]) -> None:
     """Raise ValueError if a rule does not say properly which of the calls it is about."""
-    name, skip, times, chance = (data.get(key, usual) for key, usual in _USUAL.items())
+    name, skip, times, chance, text = (data.get(key, usual) for key, usual in _USUAL.items())
+    if not isinstance(text, str):
+        raise ValueError(f"key must be how a text begins; it is {text!r}")  # noqa: TRY004  # as all others
     if not isinstance(name, str):
         raise ValueError(f"object must be a name or a uuid; it is {name!r}")  # noqa: TRY004  # as all others
     if type(skip) is not int or skip < 0:
@@ -107,9 +111,11 @@ class _Standing:
     rule: FaultRule
     matched: int = 0
 
-    def meets(self, call: str, names: Collection[str], chance: random.Random) -> bool:
+    def meets(self, call: str, names: Collection[str], texts: Collection[str], chance: random.Random) -> bool:
         rule = self.rule
         if rule.call != call or (rule.object and rule.object not in names):
+            return False
+        if rule.key and not any(text.startswith(rule.key) for text in texts):
             return False
         if rule.times != "always" and self.matched >= rule.skip + rule.times:
             return False
@@ -148,10 +154,13 @@ class Faults:
         with self._lock:
             self._standing.clear()
 
-    def match(self, call: str, names: Collection[str] = ()) -> Fault | None:
-        """Return the fault that this call, on objects with these names and uuids, meets now."""
+    def match(self, call: str, names: Collection[str] = (), texts: Collection[str] = ()) -> Fault | None:
+        """Return the fault that this call, on objects with these names and uuids, meets now.
+
+        ``texts`` are its arguments that are text.
+        """
         with self._lock:
-            standing = (each for each in self._standing if each.meets(call, names, self._random))
+            standing = (each for each in self._standing if each.meets(call, names, texts, self._random))
             found = next(standing, None)
         return found.rule.do if found else None
 

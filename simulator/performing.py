@@ -50,6 +50,12 @@ def objects_of(wanted: Message, args: Sequence[Any]) -> list[str]:
     return [ref for param, arg in pairs for ref in _references(param.type.kind, arg)]
 
 
+def texts_of(wanted: Message, args: Sequence[Any]) -> list[str]:
+    """Return the texts among a message's arguments, for faults to match."""
+    pairs = zip(wanted.params, args, strict=True)
+    return [arg for param, arg in pairs if param.type.kind == "string"]
+
+
 def _references(kind: str, arg: Any) -> Iterator[str]:
     if kind == "ref" and arg != NULL:
         yield arg

@@ -5,6 +5,7 @@ import random
 import shutil
 import socket
 import tempfile
+import threading
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -192,17 +193,18 @@ class SimulatedPool:
         addresses = [runtime.address for runtime in self.world.hosts.values()]
         keys = self._keys / f"{len(addresses)}-hosts"
         keys.mkdir(exist_ok=True)
-        certificates = tls.make_certificates(keys, addresses)
+        with _making_keys:
+            certificates = tls.make_certificates(keys, addresses)
+            host_keys = [_host_key(self._keys, self.db.get("host", ref)["uuid"]) for ref in self.world.hosts]
         contexts = (None, tls.modern_context(certificates), tls.legacy_context(certificates))
         self.certificate = certificates.bundle
         known_hosts = []
-        for runtime in self.world.hosts.values():
+        for runtime, key in zip(self.world.hosts.values(), host_keys, strict=True):
             router = Router(self.world, runtime.ref)
             runtime.listeners = [
                 HttpListener(self.world, (runtime.address, self.port + place), router.serve, context)
                 for place, context in enumerate(contexts)
             ]
-            key = _host_key(self._keys, str(self.db.get("host", runtime.ref)["uuid"]))
             runtime.machine_listeners = [
                 ssh.Dom0Server(
                     runtime.address,
@@ -231,6 +233,9 @@ def _database(model: Model | Path, release: Release, clock: Clock) -> Database:
 
 
 _host_key = cache(ssh.host_key)
+
+_making_keys = threading.Lock()
+"""Pools that are made at once find one set of keys, or make it."""
 
 
 def _temporary_folder(resources: ExitStack) -> Path:

@@ -2,7 +2,7 @@
 
 import enum
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from simulator import events, sessions, tasks
 from simulator.call import Call, Ref
-from simulator.performing import carefully, carry_out, objects_of
+from simulator.performing import carefully, carry_out, objects_of, texts_of
 
 if TYPE_CHECKING:
     from simulator.clock import Clock
@@ -185,7 +185,7 @@ class World:
     def perform(self, call: Call, name: str, *args: Any) -> Any:
         """Carry out a message for a call under way; see Call.invoke."""
         wanted = self.db.schema.messages[name]
-        fault = self.fault_for(name, objects_of(wanted, args))
+        fault = self.fault_for(name, objects_of(wanted, args), texts_of(wanted, args))
         met = replace(call, fault=fault)
         return carefully(met, lambda: carry_out(met, wanted, args))
 
@@ -223,9 +223,11 @@ class World:
         """List every message of the release, as system.listMethods does."""
         return [each.wire for cls in self.db.schema.classes.values() for each in cls.messages.values()]
 
-    def fault_for(self, call: str, objects: Iterable[str] = ()) -> "Fault | None":
-        """Return the fault that this call meets on any of these object references."""
-        return self.faults.match(call, [name for ref in objects for name in self._names(ref)])
+    def fault_for(
+        self, call: str, objects: Iterable[str] = (), texts: Collection[str] = ()
+    ) -> "Fault | None":
+        """Return the fault that this call meets on any of these references, with any of these texts."""
+        return self.faults.match(call, [name for ref in objects for name in self._names(ref)], texts)
 
     def forget_volatile(self) -> None:
         """Drop sessions, tasks and event subscriptions, as a restart of the master's xapi does."""

@@ -38,6 +38,12 @@ class TestMatching:
         assert hits(rule, 1, names=("vm-1", "uuid")) == [True]
         assert hits(rule, 1, names=("vm-2",)) == [False]
 
+    def test_it_can_be_for_calls_with_one_text(self) -> None:
+        faults = Faults([FaultRule("pool.add_to_other_config", GONE, key="ours-", times="always")])
+
+        assert faults.match("pool.add_to_other_config", texts=("ours-1", "value")) == GONE
+        assert faults.match("pool.add_to_other_config", texts=("theirs", "value")) is None
+
     def test_it_can_be_left_to_chance_which_is_the_same_each_time(self) -> None:
         rule = FaultRule("VM.start", GONE, times="always", chance=0.5)
 
@@ -92,6 +98,7 @@ class TestReading:
             ({"do": {"delay": -1}}, "do must be one of"),
             ({"when": "now"}, "no such keys: when"),
             ({"object": 1}, "object must be a name or a uuid"),
+            ({"key": 1}, "key must be how a text begins"),
             ({"skip": -1}, "skip must be a number of calls"),
             ({"times": 0}, "times must be a number of calls"),
             ({"times": "often"}, "times must be a number of calls"),

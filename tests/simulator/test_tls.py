@@ -4,6 +4,7 @@ import socket
 import ssl
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from simulator import Model, SimulatedPool
 from simulator.tls import Certificates, legacy_context, make_certificates, modern_context
 
 ADDRESSES = ["127.0.0.1", "127.0.0.2"]
@@ -109,3 +111,12 @@ def test_certificates_stay_the_same_in_the_same_folder(tmp_path: Path) -> None:
     before = make_certificates(tmp_path, ADDRESSES).bundle.read_bytes()
     assert make_certificates(tmp_path, ADDRESSES[:1]).bundle.read_bytes() == before
     assert make_certificates(tmp_path, ["127.0.0.9"]).bundle.read_bytes() != before
+
+
+def test_pools_that_are_made_at_once_find_one_set_of_keys(tmp_path: Path) -> None:
+    def certificate(_: int) -> bytes:
+        with SimulatedPool(Model(hosts=1, vms=0), folder=tmp_path) as pool:
+            return pool.certificate.read_bytes()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(threads.map(certificate, range(4)))) == 1
