@@ -21,6 +21,7 @@ from xenpatch.errors import (
     WaitTimeout,
     XapiFailure,
     XenpatchError,
+    in_words,
 )
 from xenpatch.prechecks.remedy import Remedy
 from xenpatch.record import RunId, declare_dead
@@ -28,8 +29,8 @@ from xenpatch.steps.presence import heartbeat
 from xenpatch.xapi.session import open_session
 
 _IN_THE_MIDDLE: Final = (
-    "No further host was touched, and every VM runs where it is; `xenpatch status` shows which host is out "
-    "of service and which VMs are away from home. Start again to continue."
+    "No further host was touched, and every VM runs that is not named here; `xenpatch status` shows which "
+    "host is out of service and which VMs are away from home. Start again to continue."
 )
 _BEFORE_THE_RECORD: Final = "No host was touched; the hotfix may have been uploaded. Start again."
 _UNTOLD: Final = "The pool could not be told that this run has stopped. Before starting again, tell it: "
@@ -87,4 +88,4 @@ def _explained(state: str) -> Iterator[None]:
     try:
         yield
     except (XapiFailure, ReplyLost, TaskLost, WaitTimeout, Unreachable) as bare:
-        raise StepFailed(f"{bare}. {state}") from bare
+        raise StepFailed(f"{in_words(bare)}. {state}") from bare

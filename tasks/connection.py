@@ -1,9 +1,13 @@
 """A session for a task."""
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prefect.runtime import task_run
 
 from blocks import XenServerPool
+from xenpatch.errors import during
 from xenpatch.xapi.session import Session, open_session
 
 LAST_WORD = float(os.environ.get("XENPATCH_LAST_WORD_SECONDS", "20"))
@@ -13,6 +17,8 @@ PATIENCE = 600.0
 """Seconds that a task waits for a pool that answered before: its master may be restarting."""
 
 
-def connected(pool: XenServerPool) -> AbstractContextManager[Session]:
-    """A session with a pool that the run has talked to already."""
-    return open_session(pool.endpoint(), patience=PATIENCE)
+@contextmanager
+def connected(pool: XenServerPool) -> Iterator[Session]:
+    """A session with a pool that the run has talked to already; what fails is noted as this task's."""
+    with during(str(task_run.name)), open_session(pool.endpoint(), patience=PATIENCE) as session:
+        yield session

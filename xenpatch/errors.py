@@ -40,7 +40,8 @@ A message says what happened, to which host or VM by name, what was not touched 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -82,6 +83,22 @@ class Stopped(XenpatchError):
 
 class PoolError(XenpatchError):
     """Work on the pool failed."""
+
+
+@contextmanager
+def during(what: str) -> Iterator[None]:
+    """Note on what fails what was being done; `in_words` tells the innermost."""
+    try:
+        yield
+    except PoolError as failed:
+        failed.add_note(what)
+        raise
+
+
+def in_words(failed: PoolError) -> str:
+    """What was being done, if it was noted, and what failed."""
+    notes: list[str] = getattr(failed, "__notes__", [])
+    return ": ".join([*notes[:1], str(failed)])
 
 
 class XapiFailure(PoolError):

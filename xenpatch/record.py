@@ -21,11 +21,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import NewType
 
-from xenpatch.errors import LockLost, Refused, ReplyLost, RunInProgress, XapiFailure
+from xenpatch.errors import LockLost, Refused, ReplyLost, RunInProgress, XapiFailure, during
 from xenpatch.hotfix.manifest import HotfixUuid
 from xenpatch.xapi.inventory import Inventory
 from xenpatch.xapi.objects import host_ref, pool_config, pool_ref
@@ -141,17 +140,21 @@ def declare_dead(run: RunId | None) -> str:
 def claim(session: Session, record: RunRecord) -> RunId | None:
     """Make the pool ours, and return the stopped run that this one continues, or None.
 
-    Safe to call again: a record of our own is found and kept. Raises RunInProgress.
+    Safe to call again: a record of our own is found and kept. Raises RunInProgress; ReplyLost when it is
+    not known whether the record will be written.
     """
-    with suppress(ReplyLost):  # the look tells whether it was written
+    lost: ReplyLost | None = None
+    try:
         add_once(session, "pool", pool_ref(session), KEY, json.dumps(asdict(record)))
+    except ReplyLost as unknown:  # the look tells whether it was written
+        lost = unknown
     found = pool_config(session)
     before = owner(found)
     if before == record.run and stop_reason(found) is None:
         beat(session, record.run)
         return None
     if before is None:
-        raise RunInProgress("the run record could not be written on the pool; nothing was changed")
+        raise lost or RunInProgress("the run record was removed again by somebody. No host was touched.")
     if reason := obstacle(found, record.run, record.hotfix):
         raise RunInProgress(reason)
     take(session, record.run)
@@ -253,7 +256,8 @@ def write_homes(session: Session, pool: Inventory, host: HostUuid) -> None:
     written = _written_homes(pool)
     new = sorted(vm.uuid for vm in pool.residents(host) if vm.uuid not in written)
     if new:
-        add_once(session, "host", host_ref(session, host), f"{HOME}-{new[0]}", ",".join(new))
+        with during(f"write down whose home {pool.host(host).name} is"):
+            add_once(session, "host", host_ref(session, host), f"{HOME}-{new[0]}", ",".join(new))
 
 
 def add_once(session: Session, kind: str, ref: str, key: str, value: str) -> None:

@@ -253,3 +253,26 @@ def test_a_vm_whose_migration_is_blocked_by_its_owner_is_found_before_anything_i
 
     assert [f.subject for f in refused.value.findings if f.severity == "blocks"] == ["vm-db-1"]
     assert changes(sim) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "key", "told"),
+    [
+        ("pool_patch.precheck", "", "xs1's own precheck of SAMPLE602X001: pool_patch.precheck failed"),
+        (
+            "host.add_to_other_config",
+            "xenpatch-disabled",
+            "take xs1 out of service: host.add_to_other_config",
+        ),
+        ("pool.remove_from_other_config", "xenpatch-alive-", "write the run record: pool.remove_from_other"),
+    ],
+)
+def test_an_unforeseen_error_says_at_what_it_came(
+    sim: SimulatedPool, tmp_path: Path, call: str, key: str, told: str
+) -> None:
+    fault(sim, call, {"error": ["INTERNAL_ERROR", "simulated"]}, key=key)
+
+    with pytest.raises(PoolError) as failed:
+        patch(sim, tmp_path)
+
+    assert str(failed.value).startswith(told)

@@ -27,11 +27,11 @@ class AtTheBeat(Faults):
         self.reached, self.over = threading.Event(), threading.Event()
         self.armed = False
 
-    def match(self, call: str, names: Collection[str] = ()) -> Fault | None:
+    def match(self, call: str, names: Collection[str] = (), texts: Collection[str] = ()) -> Fault | None:
         if self.armed and call == "host.get_servertime":
             self.reached.set()
             self.over.wait(30)
-        return super().match(call, names)
+        return super().match(call, names, texts)
 
 
 def test_a_beat_that_crosses_with_the_end_of_the_run_leaves_nothing(

@@ -102,6 +102,6 @@ def _is_heard(session: Session, holder: RunId, before: str) -> bool:
         return True if changed else NotYet(f"last heard of at {before}")
 
     try:
-        return wait_for(f"a sign of life of run {holder}", look, PERIODS * period())
+        return wait_for(f"a sign of life of run {holder}", look, PERIODS * period(), of_the_pool=False)
     except WaitTimeout:
         return False

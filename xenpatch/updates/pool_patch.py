@@ -5,11 +5,10 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 
-from xenpatch.errors import ApplyFailed, PoolError, UploadFailed, XapiFailure
+from xenpatch.errors import ApplyFailed, PoolError, UploadFailed, XapiFailure, during
 from xenpatch.hotfix.intake import Hotfix
 from xenpatch.hotfix.manifest import Manifest
 from xenpatch.prechecks.picture import Verdict
-from xenpatch.waiting import NotYet, wait_for
 from xenpatch.xapi import tasks
 from xenpatch.xapi.files import Sent, upload_patch
 from xenpatch.xapi.inventory import Host, Inventory, UploadedPatch
@@ -78,15 +77,13 @@ class PoolPatch:
 
         Raises XapiFailure for what is no verdict on the hotfix.
         """
+        what = f"{host.name}'s own precheck of {manifest.name}"
+        patch = _ref(session, manifest)
         try:
-            said = tasks.run(
-                session,
-                "pool_patch.precheck",
-                _ref(session, manifest),
-                host.ref,
-                what=f"{host.name}'s own precheck of {manifest.name}",
-                limit=PRECHECK_LIMIT,
-            )
+            with during(what):
+                said = tasks.run(
+                    session, "pool_patch.precheck", patch, host.ref, what=what, limit=PRECHECK_LIMIT
+                )
         except XapiFailure as refused:
             if not refused.code.startswith(_VERDICTS):
                 raise
@@ -134,7 +131,7 @@ class PoolPatch:
         """Have the host, or with None the whole pool, patched; what is under way already is waited for."""
         method = "pool_patch.apply" if host else "pool_patch.pool_apply"
         what = f"{manifest.name} to be applied to {host.name if host else 'the pool'}"
-        _await_others(session, method, what)
+        tasks.await_others(session, method, what=what, limit=APPLY_LIMIT)
         for _ in range(_TRIES):
             lacking = _lacking(read_inventory(session), manifest)
             if not lacking or (host and host.uuid not in {each.uuid for each in lacking}):
@@ -144,15 +141,6 @@ class PoolPatch:
             if task is not None:
                 tasks.finish(session, task, method, what=what, limit=APPLY_LIMIT, on_progress=on_progress)
                 return
-
-
-def _await_others(session: Session, method: str, what: str) -> None:
-    """Wait until nobody applies anything any more, as a run that died may still be doing."""
-
-    def look() -> bool | NotYet:
-        return NotYet("somebody applies one already") if tasks.pending(session, method) else True
-
-    wait_for(what, look, APPLY_LIMIT)
 
 
 def _uploaded(session: Session, manifest: Manifest) -> UploadedPatch | None:

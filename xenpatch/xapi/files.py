@@ -29,7 +29,7 @@ def upload_patch(session: Session, body: BinaryIO, size: int, *, on_sent: Sent |
     xapi answers ``200`` before it reads the body, and tells success in the task alone; on an HTTP/1.1
     connection it would never close, so the request is HTTP/1.0 (xapi 6.0.2, handler of pool_patch_upload).
     Raises XapiFailure with the task's error (PATCH_ALREADY_EXISTS, INVALID_PATCH, ...), UploadFailed when
-    the request itself is refused.
+    the request itself is refused, ReplyLost when it broke off and the task knows of no end.
     """
     with tasks.created(session, "xenpatch upload") as task:
         query = urlencode({"session_id": session.ref, "task_id": task})
@@ -44,8 +44,10 @@ def upload_patch(session: Session, body: BinaryIO, size: int, *, on_sent: Sent |
             )
         except XapiFailure:
             raise
-        except PoolError as lost:
-            raise UploadFailed(f"the upload did not come to an end: {broken or lost}") from None
+        except PoolError:
+            if broken is None:
+                raise
+            raise ReplyLost("PUT /pool_patch_upload", broken) from None
     return PatchRef(result)
 
 
@@ -63,7 +65,7 @@ def _put(session: Session, target: str, body: BinaryIO, size: int, on_sent: Sent
         sock.sendall(f"{head}Content-Length: {size}\r\n\r\n".encode())
         _expect_ok(sock)
         _stream(sock, body, on_sent)
-    except (OSError, ReplyLost) as cut:
+    except OSError as cut:
         return str(cut)
     finally:
         connection.close()
@@ -75,11 +77,14 @@ def _expect_ok(sock: socket.socket) -> None:
     while b"\r\n\r\n" not in head:
         data = sock.recv(1)
         if not data or len(head) > _LONGEST_HEAD:
-            raise ReplyLost("PUT /pool_patch_upload", "the server closed the connection")
+            raise ConnectionError("the server closed the connection")
         head += data
     status = head.split(b"\r\n", 1)[0].decode("latin-1").split(None, 2)
     if len(status) < 2 or status[1] != "200":
-        raise UploadFailed(f"the pool refused the upload: HTTP {' '.join(status[1:])}; nothing was changed")
+        raise UploadFailed(
+            f"the pool's master refused the upload: HTTP {' '.join(status[1:])}. Nothing was changed. Look "
+            "at its log (/var/log/xensource.log) and start again."
+        )
 
 
 def _stream(sock: socket.socket, body: BinaryIO, on_sent: Sent | None) -> None:

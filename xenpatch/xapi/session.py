@@ -13,7 +13,7 @@ from xml.parsers.expat import ExpatError
 import XenAPI
 
 from xenpatch.errors import LoginRefused, PoolError, ReplyLost, Unreachable, Untrusted, XapiFailure
-from xenpatch.waiting import NotYet, wait_for
+from xenpatch.waiting import NotYet, by_our_clock, wait_for
 from xenpatch.xapi.members import follow, members_of
 from xenpatch.xapi.tls import Trust
 from xenpatch.xapi.transport import OneAttempt, check_url
@@ -188,7 +188,7 @@ class Session:
     def _send(self, url: str, method: str, args: tuple[Any, ...]) -> Any:
         looking = method.startswith("session.") or url != self._members.master
         limit = self.limits.login if looking else self.limits.call
-        transport = OneAttempt(url, self.endpoint.trust, limit)
+        transport = OneAttempt(url, self.endpoint.trust, by_our_clock(limit))
         proxy = XenAPI.Session(url, transport=transport)
         try:
             answer = getattr(proxy, method)(*args)

@@ -137,6 +137,18 @@ def pending(session: Session, method: str) -> TaskRef | None:
     )
 
 
+def await_others(session: Session, method: str, *, what: str, limit: float) -> None:
+    """Wait until no task of that message is under way, as one of a run that died or gave up may still be.
+
+    Raises WaitTimeout after `limit` seconds.
+    """
+
+    def look() -> bool | NotYet:
+        return NotYet(f"{method} is under way already") if pending(session, method) else True
+
+    wait_for(what, look, limit)
+
+
 def _result(ended: Record, method: str) -> str:
     match ended["status"]:
         case "success":
