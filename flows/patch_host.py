@@ -20,7 +20,7 @@ from tasks.migrate import (
 from tasks.reboot import reboot_host
 from tasks.runner import begun, workers
 from tasks.verify import note_before, verify_host
-from xenpatch.errors import DrainFailed, LockLost, PoolError, ReturnFailed
+from xenpatch.errors import DrainFailed, Interrupted, LockLost, PoolError, ReturnFailed, in_words
 from xenpatch.hotfix.bundle import Bundle
 from xenpatch.options import How, PatchOptions
 from xenpatch.plan.model import Move, Placement, Turn
@@ -76,18 +76,31 @@ def empty(pool: XenServerPool, run: RunId, turn: Turn, bundle: Bundle, options: 
         moved = move_away(pool, run, turn, frozenset(vm.uuid for vm, _ in staying))
         _stop(pool, run, turn, staying)
         enter_maintenance(pool, run, turn)
-    except DrainFailed as failed:
+    except PoolError as failed:
+        if isinstance(failed, LockLost | Interrupted):
+            raise
         conductor().stop(failed, turn.host)
+        became = undo_emptying(pool, run, turn, bundle)
+        raise DrainFailed(
+            f"{turn.name} could not be emptied: {in_words(failed)}. {became}. It was not rebooted, and no "
+            "further host was touched. Cure the cause and start again to continue."
+        ) from failed
+    return moved
+
+
+def undo_emptying(pool: XenServerPool, run: RunId, turn: Turn, bundle: Bundle) -> str:
+    """Put the host back into service with its VMs, and say what became of that; raise LockLost."""
+    try:
         put_back_into_service(pool, run, turn)
         wake_vms(pool, run, turn)
         away = turn_back(pool, run, turn, bundle)
         leave_maintenance(pool, run, turn, Placement.HOME)
-        but = f", but for {', '.join(away)}, which run on other hosts" if away else ""
-        raise DrainFailed(
-            f"{turn.name} could not be emptied: {failed}. It is in service again with its VMs{but}, was not "
-            "rebooted, and no further host was touched. Cure the cause and start again to continue."
-        ) from failed
-    return moved
+    except LockLost:
+        raise
+    except PoolError as also:
+        return f"Nor could it be put back into service with all its VMs: {in_words(also)}"
+    but = f", but for {', '.join(away)}, which run on other hosts" if away else ""
+    return f"It is in service again with its VMs{but}"
 
 
 def move_away(pool: XenServerPool, run: RunId, turn: Turn, staying: frozenset[VmUuid]) -> int:

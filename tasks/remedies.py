@@ -9,10 +9,11 @@ from blocks import XenServerPool
 from tasks.connection import LAST_WORD, connected
 from tasks.retries import RETRIED
 from tasks.telling import telling
+from xenpatch.errors import StepFailed
 from xenpatch.prechecks.remedy import Remedy
 from xenpatch.progress import Step
 from xenpatch.record import RunId
-from xenpatch.steps import remedies
+from xenpatch.steps import asleep, remedies
 from xenpatch.xapi.objects import pool_config
 from xenpatch.xapi.session import open_session
 
@@ -43,11 +44,18 @@ def undo_remedy(pool: XenServerPool, run: RunId, key: str, remedy: Remedy) -> No
 def put_back_at_last(pool: XenServerPool, run: RunId) -> None:
     """The same for a run that has failed: in one session, and not for long with a pool that is silent.
 
-    Raises Unreachable when it does not answer, else as `put_back`.
+    VMs that were stopped for the reboot of their host are woken before. Raises Unreachable when the pool does
+    not answer, StepFailed with all that is not as it was, LockLost.
     """
     with open_session(pool.endpoint(), patience=LAST_WORD) as session:
+        left = list(asleep.wake_at_last(session, run))
         found = remedies.written(pool_config(session))
-        remedies.undo_each(found, partial(remedies.undo, session, run))
+        try:
+            remedies.undo_each(found, partial(remedies.undo, session, run))
+        except StepFailed as failed:
+            left.append(str(failed))
+    if left:
+        raise StepFailed(" ".join(left))
 
 
 def put_back(pool: XenServerPool, run: RunId) -> None:

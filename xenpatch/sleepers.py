@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from xenpatch.options import How
-from xenpatch.xapi.inventory import PowerState
+from xenpatch.xapi.inventory import Host, Inventory, PowerState
 from xenpatch.xapi.types import VmUuid
 
 ASLEEP: Final = "xenpatch-asleep-"
@@ -38,6 +38,17 @@ def sleepers(other_config: Mapping[str, str]) -> Iterator[Sleeper]:
     """The VMs that the host with this other_config waits for, by name."""
     found = (_read(key, text) for key, text in other_config.items() if key.startswith(ASLEEP))
     return iter(sorted(found, key=lambda sleeper: (sleeper.name, sleeper.vm)))
+
+
+def still_asleep(pool: Inventory) -> list[tuple[Sleeper, Host]]:
+    """Those that do not run, each with the host that waits for it; a VM that is gone is not waited for."""
+    stopped = {vm.uuid for vm in pool.vms if vm.power_state in (PowerState.HALTED, PowerState.SUSPENDED)}
+    return [
+        (sleeper, host)
+        for host in pool.hosts
+        for sleeper in sleepers(host.other_config)
+        if sleeper.vm in stopped
+    ]
 
 
 def _read(key: str, text: str) -> Sleeper:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
-from xenpatch.errors import DrainFailed, PoolError, ReplyLost, ReturnFailed, TaskLost
+from xenpatch.errors import (
+    DrainFailed,
+    PoolError,
+    ReplyLost,
+    ReturnFailed,
+    TaskLost,
+    WaitTimeout,
+    XapiFailure,
+)
 from xenpatch.options import How
 from xenpatch.record import RunId, add_once, assert_ours
-from xenpatch.sleepers import Sleeper, sleepers
+from xenpatch.sleepers import Sleeper, sleepers, still_asleep
 from xenpatch.steps.passing import is_passing, refused_as
 from xenpatch.waiting import NotYet, wait_for
 from xenpatch.xapi import tasks
 from xenpatch.xapi.inventory import PowerState, Vm
 from xenpatch.xapi.objects import find, host_ref
 from xenpatch.xapi.session import Session
+from xenpatch.xapi.survey import read_inventory
 from xenpatch.xapi.types import HostRef, HostUuid
 
 LIMIT = 1800.0
@@ -75,6 +85,19 @@ def wake(session: Session, run: RunId, host: HostUuid) -> tuple[str, ...]:
             f"{', '.join(failed)}. No further host was touched. Start them, or cure this and start again."
         )
     return tuple(sleeper.name for sleeper in waiting)
+
+
+def wake_at_last(session: Session, run: RunId) -> tuple[str, ...]:
+    """For a run that ends early: wake the VMs whose host is in service; a sentence for each that is left."""
+    for host in read_inventory(session).hosts:
+        if host.in_service and any(sleepers(host.other_config)):
+            with suppress(ReturnFailed, XapiFailure, WaitTimeout):
+                wake(session, run, host.uuid)
+    return tuple(
+        f"{sleeper.name} was stopped ({sleeper.how}) for the reboot of {host.name} and does not run yet: the "
+        "next run wakes it, or `xenpatch abandon`."
+        for sleeper, host in still_asleep(read_inventory(session))
+    )
 
 
 def _wake_one(session: Session, here: HostRef, sleeper: Sleeper) -> None:

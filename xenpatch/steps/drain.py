@@ -24,6 +24,7 @@ from xenpatch.xapi.types import HostRef, HostUuid, PoolUuid, VmRef
 
 MIGRATED = "MAINTENANCE_MODE_EVACUATED_VMS_MIGRATED"
 MOVE_LIMIT = 3600.0
+DISABLE_LIMIT = 300.0
 
 
 def disable(session: Session, run: RunId, host: HostUuid, beside: Collection[HostUuid] = ()) -> None:
@@ -39,7 +40,8 @@ def disable(session: Session, run: RunId, host: HostUuid, beside: Collection[Hos
     if session.read("host.get_enabled", ref):
         session.call("host.remove_from_other_config", ref, MIGRATED)
         add_once(session, "host", ref, DISABLED, "true")
-        session.call("host.disable", ref)
+        what = f"{session.read('host.get_name_label', ref)} to be out of service"
+        tasks.run(session, "host.disable", ref, what=what, limit=DISABLE_LIMIT)
     pool = read_places(session)
     write_homes(session, pool, host)
     vms = (vm for vm, home in homes(pool).items() if home == host)

@@ -16,7 +16,7 @@ from xenpatch.plan.problem import must_return
 from xenpatch.prechecks import consent
 from xenpatch.prechecks.planning import hosts_to_do, is_chosen, make_plan, read_obstacles
 from xenpatch.record import BEFORE, DISABLED, RunId, RunRecord
-from xenpatch.sleepers import sleepers
+from xenpatch.sleepers import still_asleep
 from xenpatch.steps import asleep, maintenance
 from xenpatch.xapi.inventory import Host, Inventory, Vm
 from xenpatch.xapi.objects import pool_config
@@ -112,11 +112,12 @@ def end(session: Session, run: RunId, bundle: Bundle, options: PatchOptions) -> 
     ]
     wrong += [f"{host.name} is not in service" for host in pool.hosts if not host.in_service]
     wrong += [f"{vm.name} is not at home on {home.name}" for vm, home in away(pool, options.placement)]
-    wrong += [
-        f"{sleeper.name} is still stopped" for host in pool.hosts for sleeper in sleepers(host.other_config)
-    ]
+    wrong += [f"{sleeper.name} is still stopped" for sleeper, _ in still_asleep(pool)]
     if wrong:
-        raise VerificationFailed(f"{pool.name} is not as it should be at the end: {'; '.join(wrong)}")
+        raise VerificationFailed(
+            f"{pool.name} is not as it should be at the end: {'; '.join(wrong)}. Nothing more was touched. "
+            "Start again to have it put right."
+        )
     give_back(session, run, pool)
     return read_inventory(session)
 

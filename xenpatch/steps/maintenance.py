@@ -8,6 +8,7 @@ from xenpatch.errors import DrainFailed, PoolError
 from xenpatch.record import OURS, RunId, add_once, assert_ours
 from xenpatch.steps.drain import MIGRATED
 from xenpatch.waiting import NotYet, wait_for
+from xenpatch.xapi import tasks
 from xenpatch.xapi.objects import host_ref
 from xenpatch.xapi.one_host import resident_names
 from xenpatch.xapi.session import Session
@@ -55,8 +56,10 @@ def put_into_service(session: Session, host: HostUuid) -> None:
     """Have the host enabled, as this run had disabled it; safe to call again.
 
     xapi refuses with HOST_STILL_BOOTING or HOST_DISABLED_UNTIL_REBOOT for a while; WaitTimeout after
-    ENABLE_LIMIT seconds.
+    ENABLE_LIMIT seconds. A ``host.disable`` that is under way still comes first.
     """
+    what = "the host to take VMs again"
+    tasks.await_others(session, "host.disable", what=what, limit=ENABLE_LIMIT)
 
     def look() -> bool | NotYet:
         ref = host_ref(session, host)
@@ -64,4 +67,4 @@ def put_into_service(session: Session, host: HostUuid) -> None:
             session.call("host.enable", ref)
         return True if session.read("host.get_enabled", ref) else NotYet("still disabled")
 
-    wait_for("the host to take VMs again", look, ENABLE_LIMIT)
+    wait_for(what, look, ENABLE_LIMIT)

@@ -31,7 +31,8 @@ def make(session: Session, run: RunId, remedy: Remedy) -> str:
             return f"not needed any more: {does}"
         number = 1 + max((int(key.removeprefix(MADE)) for key in found), default=0)
         add_once(session, "pool", pool_ref(session), f"{MADE}{number:03}", remedy.text())
-    with refused_as(lambda refused: StepFailed(f"could not {does}: {refused}"), PoolError):
+    left = "No host was touched. Cure the cause, or do it by hand, and start again."
+    with refused_as(lambda refused: StepFailed(f"could not {does}: {refused}. {left}"), PoolError):
         action(remedy).make(session, remedy)
     return does
 

@@ -43,12 +43,14 @@ def needed(session: Session, remedy: Remedy) -> bool:
 
 def make(session: Session, remedy: Remedy) -> None:
     """Switch it off."""
+    _settle(session)
     if needed(session, remedy):
         tasks.run(session, "pool.disable_ha", what="high availability to be off", limit=LIMIT)
 
 
 def undo(session: Session, remedy: Remedy) -> None:
     """Switch it on as it was; an SR that is gone is named, as HA must not begin with another one."""
+    _settle(session)
     if not needed(session, remedy):
         tasks.run(
             session,
@@ -61,6 +63,11 @@ def undo(session: Session, remedy: Remedy) -> None:
     if str(pool_record(session)["ha_host_failures_to_tolerate"]) != remedy.saved["failures"]:
         failures = remedy.saved["failures"]
         session.call("pool.set_ha_host_failures_to_tolerate", pool_ref(session), failures)
+
+
+def _settle(session: Session) -> None:
+    """Wait for a switch-off that somebody gave up waiting for: what it is undone by must come after it."""
+    tasks.await_others(session, "pool.disable_ha", what="high availability to be off", limit=LIMIT)
 
 
 def _sr(session: Session, uuid: str) -> str:
