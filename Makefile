@@ -12,7 +12,7 @@ COMPILE := pip compile pyproject.toml --universal --generate-hashes --no-emit-in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench bench-plan crash-matrix lock clean
+.PHONY: help demo test lint bench bench-plan crash-matrix fault-matrix chaos lock clean
 
 help: ## Show this list
 	@awk -F ' *## *' '/^[a-z-]+:.*##/ { split($$1, target, ":"); printf "make %-12s %s\n", target[1], $$2 }' Makefile
@@ -34,8 +34,14 @@ bench: $(DEVELOPMENT) ## Measure whole runs on simulated pools; about 25 minutes
 bench-plan: $(DEVELOPMENT) ## Measure the planner on made pools; about four minutes
 	@$(PYTHON) -m benchmarks.plan
 
-crash-matrix: $(DEVELOPMENT) ## Kill runs at every changing call and continue them; about 30 minutes
+crash-matrix: $(DEVELOPMENT) ## Kill runs at every changing call and continue them; about 15 minutes
 	@$(PYTHON) -m tests.crash.matrix
+
+fault-matrix: $(DEVELOPMENT) ## Have runs meet every fault at every changing call; about 25 minutes
+	@$(PYTHON) -m tests.faults.matrix
+
+chaos: $(DEVELOPMENT) ## Runs on any pool, with any faults and deaths, and somebody else at work; about 25 minutes
+	@$(PYTHON) -m tests.faults.chaos
 
 lock: $(PYTHON) ## Write the locked dependencies anew (UPGRADE=--upgrade takes newer versions)
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \

@@ -46,9 +46,22 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
     # Without a heartbeat: each flow's end would wait up to a second for it.
     ours = {PREFECT_HOME: tmp_path_factory.mktemp("prefect"), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
-    with temporary_settings(ours), prefect_test_harness(server_startup_timeout=60):
+    with temporary_settings(ours), prefect_test_harness(server_startup_timeout=120):
         url = str(PREFECT_API_DATABASE_CONNECTION_URL.value())
         yield Path(url.rpartition(":///")[2])
+
+
+@pytest.fixture(scope="session")
+def runs(prefect_server: Path) -> Iterator[None]:
+    """Runs can be started as processes of their own."""
+    from tests.crash.case import prepare  # noqa: PLC0415 - imports Prefect
+
+    del prefect_server
+    before = dict(os.environ)
+    prepare()
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture

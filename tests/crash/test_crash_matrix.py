@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-
 import pytest
 
-from tests.crash.matrix import Phase, all_points, killed_at, prepare
+from tests.crash.matrix import killed_at
+from tests.crash.points import Phase, calls_of_a_run
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -18,14 +16,10 @@ SAMPLE: tuple[tuple[float, Phase], ...] = (
 
 
 @pytest.fixture(scope="module")
-def calls(prefect_server: object) -> Iterator[list[str]]:
+def calls(runs: object) -> list[str]:
     """The changing calls of an undisturbed run."""
-    del prefect_server
-    before = dict(os.environ)
-    prepare()
-    yield all_points()
-    os.environ.clear()
-    os.environ.update(before)
+    del runs
+    return [call for call, _ in calls_of_a_run()]
 
 
 def test_a_run_has_many_points_at_which_it_can_die(calls: list[str]) -> None:
