@@ -8,6 +8,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from blocks import Dom0SSH, XenServerPool
+from flows.cancelled import reach_safe_point
 from flows.job import Job
 from flows.ours import before_the_record, ours_until_the_end
 from flows.waves import wave_after_wave
@@ -41,7 +42,7 @@ def _paths(given: Path | list[Path] | None) -> list[Path]:
     return [Path(path) for path in several]
 
 
-@flow(name="patch-pool", flow_run_name=_name)
+@flow(name="patch-pool", flow_run_name=_name, on_cancellation=[reach_safe_point])
 def patch_pool(
     pool: XenServerPool,
     hotfix: Path | list[Path],

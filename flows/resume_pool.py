@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from blocks import Dom0SSH, XenServerPool
+from flows.cancelled import reach_safe_point
 from flows.job import Job
 from flows.patch_pool import carry_out
 from tasks.precheck import look_at_pool
@@ -15,7 +16,7 @@ from xenpatch.record import RunId
 from xenpatch.report import RunReport
 
 
-@flow(name="resume-pool", flow_run_name="resume")
+@flow(name="resume-pool", flow_run_name="resume", on_cancellation=[reach_safe_point])
 def resume_pool(pool: XenServerPool, ssh: Dom0SSH | None = None, *, take_over: bool = False) -> RunReport:
     """Continue the run whose record is on the pool, with the options that it was started with.
 
