@@ -20,13 +20,22 @@ from tasks.migrate import (
 from tasks.reboot import reboot_host
 from tasks.runner import begun, workers
 from tasks.verify import note_before, verify_host
-from xenpatch.errors import DrainFailed, Interrupted, LockLost, PoolError, ReturnFailed, in_words
+from xenpatch.errors import (
+    DrainFailed,
+    Interrupted,
+    LockLost,
+    PoolError,
+    RebootRefused,
+    ReturnFailed,
+    in_words,
+)
 from xenpatch.hotfix.bundle import Bundle
 from xenpatch.options import How, PatchOptions
 from xenpatch.plan.model import Move, Placement, Turn
 from xenpatch.record import RunId
 from xenpatch.report import HostReport
 from xenpatch.steps.conductor import TRIES, Conductor, conductor
+from xenpatch.steps.reboot import Rebooted
 from xenpatch.xapi.inventory import Vm
 from xenpatch.xapi.types import VmUuid
 
@@ -48,7 +57,7 @@ def patch_host(
     if turn.reboots:
         moved = empty(pool, run, turn, bundle, options)
     if before is not None:
-        rebooted = reboot_host(pool, run, turn, bundle, options.reboot_limit)
+        rebooted = restart(pool, run, turn, bundle, options)
         beside = conductor().out_of_service()
         verified = verify_host(pool, ssh, turn, bundle, before, rebooted, beside)
     woken = wake_vms(pool, run, turn)
@@ -86,6 +95,18 @@ def empty(pool: XenServerPool, run: RunId, turn: Turn, bundle: Bundle, options: 
             "further host was touched. Cure the cause and start again to continue."
         ) from failed
     return moved
+
+
+def restart(pool: XenServerPool, run: RunId, turn: Turn, bundle: Bundle, options: PatchOptions) -> Rebooted:
+    """Reboot the host; one that cannot be told to goes back into service."""
+    try:
+        return reboot_host(pool, run, turn, bundle, options.reboot_limit)
+    except (RebootRefused, DrainFailed) as failed:
+        conductor().stop(failed, turn.host)
+        became = undo_emptying(pool, run, turn, bundle)
+        raise RebootRefused(
+            f"{failed}. {became}. No further host was touched. Cure the cause and start again to continue."
+        ) from failed
 
 
 def undo_emptying(pool: XenServerPool, run: RunId, turn: Turn, bundle: Bundle) -> str:

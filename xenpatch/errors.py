@@ -31,6 +31,7 @@ XenpatchError
         ├── DrainFailed
         ├── PoolUnhealthy
         ├── RebootFailed
+        │   └── RebootRefused the host is up and empty, and was not told to reboot
         ├── VerificationFailed
         ├── ReturnFailed
         └── SshError
@@ -194,6 +195,10 @@ class PoolUnhealthy(StepFailed):
 
 class RebootFailed(StepFailed):
     """A host did not come back from its reboot as it should."""
+
+
+class RebootRefused(RebootFailed):
+    """A host could not be told to reboot; it is up and empty."""
 
 
 class VerificationFailed(StepFailed):

@@ -19,7 +19,9 @@ from multiprocessing.process import BaseProcess
 from typing import Final
 
 from simulator import Fault
+from simulator.boot import begin_power_on
 from simulator.faults import Faults
+from simulator.world import Phase
 from tests.crash.case import LIMIT, Case, case, serving
 from tests.faults.kinds import BOOTS, KINDS, NEVER, SLOW, TROUBLES, Kind, Trouble
 from tests.flows.kit import places
@@ -113,17 +115,19 @@ def _run(made: Case, home: str, arguments: Sequence[object]) -> tuple[int, str]:
 
 
 def _settle(made: Case, trouble: Trouble) -> None:
-    """Wait until what was sent has had its effect, and the pool's master serves."""
+    """Switch on what is off, and wait until what was sent has had its effect and every host serves."""
     world = made.sim.world
     until = world.clock.now() + (SLOW if trouble.do.delay else 0.0)
+    for ref, host in world.hosts.items():
+        if trouble is NEVER and host.phase is Phase.DOWN:
+            begin_power_on(world, ref)
 
     def look() -> bool | NotYet:
         busy = any(row["status"] == "pending" for row in made.sim.db.rows("task").values())
-        serves = world.hosts[world.master].serves
-        return NotYet("busy") if busy or not serves or world.clock.now() < until else True
+        up = all(host.phase is Phase.UP for host in world.hosts.values())
+        return True if up and not busy and world.clock.now() >= until else NotYet("busy")
 
-    if trouble is not NEVER:
-        wait_for("the pool to be quiet", look, LIMIT, tell=False)
+    wait_for("the pool to be quiet", look, LIMIT, tell=False)
 
 
 def _has_record(made: Case) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from xenpatch.errors import PoolError, RebootFailed, ReplyLost, WaitTimeout
+from xenpatch.errors import PoolError, RebootFailed, RebootRefused, ReplyLost, WaitTimeout
 from xenpatch.hotfix.bundle import Bundle
 from xenpatch.plan import history
 from xenpatch.plan.history import RebootRecord
@@ -47,8 +47,8 @@ def reboot(
     """Have the host rebooted since the hotfixes were applied to it, and wait until it is back in service.
 
     Safe to call again: a host whose boot is newer than the hotfixes is not rebooted once more, one that was
-    told to reboot before is waited for. Raises DrainFailed when it is not empty, RebootFailed when it does
-    not come back within `limit` seconds.
+    told to reboot before is waited for. Raises DrainFailed when it is not empty, RebootRefused when it cannot
+    be told, RebootFailed when it does not come back within `limit` seconds.
     """
     here, is_master = read_host(session, host), _is_master(session, host)
     if not bundle.to_reboot(here):
@@ -75,16 +75,11 @@ def remember(session: Session, host: HostUuid, booted: Rebooted) -> None:
 
 def _tell(session: Session, here: Host, *, is_master: bool) -> None:
     """Write down that the host is told to reboot now, and tell it; only a host that shows no sign twice."""
-    session.call("host.remove_from_other_config", here.ref, TOLD)
-    add_once(session, "host", here.ref, TOLD, f"{here.boot_time:.0f}")
     before = session.ref
-    left = "Its VMs run on the other hosts, it is disabled, and no further host was touched."
     try:
-        with refused_as(
-            lambda refused: RebootFailed(
-                f"{here.name} refused to reboot: {refused}. {left} Start again to continue."
-            )
-        ):
+        with refused_as(lambda refused: RebootRefused(f"{here.name} could not be told to reboot: {refused}")):
+            session.call("host.remove_from_other_config", here.ref, TOLD)
+            add_once(session, "host", here.ref, TOLD, f"{here.boot_time:.0f}")
             session.call("host.reboot", here.ref)
     except ReplyLost:
         if not _shows_sign(session, here, before, is_master=is_master):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from xenpatch.errors import LockLost, PoolError, StepFailed
+from xenpatch.errors import LockLost, PoolError, StepFailed, during, in_words
 from xenpatch.prechecks.remedies import action
 from xenpatch.prechecks.remedy import Remedy
 from xenpatch.record import RunId, add_once, assert_ours
@@ -59,7 +59,8 @@ def undo(session: Session, run: RunId, key: str, remedy: Remedy) -> str:
     what = f"what was changed for the run on {remedy.name} could not be put back ({undoes})"
     with refused_as(lambda refused: StepFailed(f"{what}: {refused}"), PoolError):
         action(remedy).undo(session, remedy)
-    session.call("pool.remove_from_other_config", pool_ref(session), key)
+    with during(f"forget what was changed for the run on {remedy.name}"):
+        session.call("pool.remove_from_other_config", pool_ref(session), key)
     return undoes
 
 
@@ -75,9 +76,9 @@ def undo_each(found: Mapping[str, Remedy], undo: Callable[[str, Remedy], object]
         except LockLost:
             raise
         except PoolError as reason:
-            failed.append(str(reason))
+            failed.append(in_words(reason))
     if failed:
         raise StepFailed(
-            f"{'; '.join(failed)}. It is still written on the pool: put it right and start again, to have it "
-            "tried once more."
+            f"{'; '.join(failed)}. No host and no VM was touched by that. It is still written on the pool: "
+            "put it right and start again, to have it tried once more."
         )
