@@ -303,6 +303,22 @@ def test_what_rpm_says_of_itself_must_agree(
         dom0.packages(["xen"])
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (f"Filesystem\n/dev/sda1 1 1 {'9' * 5000} 1% /\n", "no usable answer to `df"),
+        ("x" * 300_000, "more than 262144 bytes of output"),
+    ],
+)
+def test_numbers_and_outputs_of_absurd_size_are_refused(
+    host: Host, monkeypatch: pytest.MonkeyPatch, said: str, words: str
+) -> None:
+    monkeypatch.setitem(PROGRAMS, "df", lambda _words, _dom0: Answer(said))
+
+    with host.access().connect(ADDRESS) as dom0, pytest.raises(SshError, match=words):
+        dom0.free_bytes("/")
+
+
 def test_warnings_of_rpm_do_not_matter(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     said = Answer("xen 4.1.1-24 x86_64\n", "warning: waiting for transaction lock\n")
     monkeypatch.setitem(PROGRAMS, "rpm", lambda _words, _dom0: said)

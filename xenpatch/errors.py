@@ -19,6 +19,7 @@ XenpatchError
     ├── Untrusted         the other end is not who it should be
     ├── HttpRefused       the pool refused to send or take a file
     ├── ReplyLost         the request was sent, its answer never came
+    │   └── AnswerUnusable an answer came that is none of the XenAPI's: in form, in type or in size
     ├── TaskLost          the server no longer knows the task
     ├── WaitTimeout       something awaited did not come about in its time
     ├── Interrupted       a person stopped the run in the middle
@@ -43,7 +44,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from xenpatch.hotfix.checksums import FileCheck
@@ -140,10 +141,27 @@ class HttpRefused(PoolError):
 class ReplyLost(PoolError):
     """The connection broke after the request was sent: whether it was carried out is not known."""
 
+    became: ClassVar = "was lost"
+
     def __init__(self, call: str, reason: str) -> None:
-        super().__init__(f"the answer to {call} was lost ({reason})")
+        super().__init__(f"the answer to {call} {self.became} ({reason}){_doubt(call)}")
         self.call = call
         self.reason = reason
+
+
+class AnswerUnusable(ReplyLost):
+    """What came is no answer of the XenAPI: not its form or types, too large, or made to do harm.
+
+    It is as good as lost, but asking again would bring the same.
+    """
+
+    became: ClassVar = "cannot be used"
+
+
+def _doubt(call: str) -> str:
+    """What is not known once a request has no answer: nothing, where it only asked."""
+    asked = call.startswith(("GET ", "session.")) or call.partition(".")[2].startswith(("get_", "assert_"))
+    return "" if asked else "; whether it was carried out is not known"
 
 
 class TaskLost(PoolError):

@@ -26,6 +26,7 @@ from xenpatch.host_keys import HostKeys, check, signatures_of
 _OUTPUT_LIMIT: Final = 256 * 1024  # bytes
 _QUERY_FORMAT: Final = r"%{NAME} %{VERSION}-%{RELEASE} %{ARCH}\n"
 _PACKAGE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_NUMBER: Final = re.compile(r"[0-9]{1,15}")
 _BOOT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # OpenSSH before 7.2 does not say what it can verify, and paramiko would then sign a login with SHA-2.
 _SIGNS_WITH_SHA1: Final = re.compile(r"OpenSSH_([1-6]\.|7\.[01]\b)")
@@ -165,7 +166,7 @@ class Dom0:
         """The space that is left (bytes) on the file system of this path."""
         answer = self._ask("df", "-P", "-k", path)
         match [line.split() for line in answer.output.splitlines()]:
-            case [_, [_, _, _, available, _, *_]] if answer.status == 0 and available.isdecimal():
+            case [_, [_, _, _, available, _, *_]] if answer.status == 0 and _NUMBER.fullmatch(available):
                 return int(available) * 1024
         raise answer.unexpected()
 

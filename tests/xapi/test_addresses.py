@@ -29,7 +29,8 @@ def test_an_address_is_completed(given: str, full: str) -> None:
         ("https://", "is not of the form https://HOST"),
         ("https://xs1.example/path", "is not of the form https://HOST"),
         ("https://root:secret@xs1.example", "must hold no user, password or query"),
-        ("https://xs1.example:port", "has no usable port"),
+        ("https://xs1.example:port", "cannot be used: Port"),
+        ("https://[xs1", "cannot be used: Invalid IPv6"),
         ("", "is not of the form https://HOST"),
     ],
 )

@@ -153,7 +153,11 @@ def test_tables_that_nobody_needs_take_no_memory(saved: Path) -> None:
         (small().replace('enabled="true"', 'enabled="yes"', 1), "enabled of host h1 cannot be 'yes'"),
         (small(more=' tags="(\'a\'"'), "tags of VM v cannot be"),
         (small(more=' other_config="(\'a\')"'), "other_config of VM v cannot be"),
-        (small().replace("Running", "Flying"), "its rows do not fit together ('Flying' is not a valid"),
+        (small().replace("Running", "Flying"), "power_state of VM v cannot be 'Flying' (line 1"),
+        (small().replace('"1073741824"', f'"{"9" * 5000}"'), "memory_dynamic_max of VM v cannot be '99999"),
+        (small().replace('"1073741824"', '"-1"'), "memory_dynamic_max of VM v cannot be '-1'"),
+        (f"<database>{'<a>' * 200}", "elements lie more than 200 deep"),
+        (f'<database a="{"x" * (5 << 20)}">', "a tag of more than 4194304 bytes"),
         (small().replace('<row ref="h2"', '<row ref="h1"'), "a second row of host with the reference h1"),
     ],
 )  # fmt: skip
@@ -177,6 +181,20 @@ def test_what_cannot_be_opened_is_bad_input(tmp_path: Path) -> None:
 def test_what_is_no_set_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="set or map"):
         parse_set(text)
+
+
+def test_an_s_expression_of_megabytes_takes_little_memory() -> None:
+    text = "x" * 1000 + "\\'" * 200_000
+
+    tracemalloc.start()
+    (member,) = parse_set(f"('{text}')")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert len(member) == 201_000
+    assert peak < 8 << 20
+    with pytest.raises(ValueError, match="set or map"):
+        parse_set("(" * 1_000_000 + ")")
 
 
 def test_s_expressions_are_read_with_their_escapes() -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import xml.parsers.expat
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from xenpatch.errors import BackupFailed, PoolError
 from xenpatch.state import state_folder
+from xenpatch.xapi.dump import BOUNDS
 from xenpatch.xapi.files import download
+from xenpatch.xapi.guarded_xml import GuardedParser, XmlRefused
 from xenpatch.xapi.inventory import Inventory
 from xenpatch.xapi.session import Session
 
@@ -24,8 +25,8 @@ def back_up(session: Session, pool: Inventory, folder: Path) -> Path:
     """Save the database, readable by its owner alone, and return where.
 
     It holds secrets: password hashes, storage and licence credentials. Raises BackupFailed unless it is
-    whole: a database that names this pool and each of its hosts. Whatever ends it early, an interruption
-    too, nothing is left behind.
+    whole: a database that names this pool and each of its hosts, no larger than `read_pool` takes. Whatever
+    ends it early, an interruption too, nothing is left behind.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -41,7 +42,7 @@ def back_up(session: Session, pool: Inventory, folder: Path) -> Path:
             _save(session, pool, file)
     except BaseException as broken:
         path.unlink(missing_ok=True)
-        if not isinstance(broken, PoolError | OSError | xml.parsers.expat.ExpatError):
+        if not isinstance(broken, PoolError | OSError | XmlRefused):
             raise
         raise BackupFailed(
             f"the backup of the pool database is not whole ({broken}); nothing was changed on any host"
@@ -50,37 +51,35 @@ def back_up(session: Session, pool: Inventory, folder: Path) -> Path:
 
 
 def _save(session: Session, pool: Inventory, file: BinaryIO) -> None:
-    whole = _Wholeness()
+    whole = _Wholeness(pool)
     download(session, "/pool/xmldbdump", lambda data: whole.feed(data, file))
-    whole.check(pool)
+    whole.check()
     file.flush()
     os.fsync(file.fileno())
 
 
 class _Wholeness:
-    """Reads the dump as it streams by and notes which pools and hosts it holds."""
+    """Reads the dump as it streams by, in flat memory, and ticks off the pool and its hosts."""
 
-    def __init__(self) -> None:
-        self._parser = xml.parsers.expat.ParserCreate()
-        self._parser.StartElementHandler = self._start
+    def __init__(self, pool: Inventory) -> None:
+        self._parser = GuardedParser(BOUNDS, self._start)
         self._table = ""
         self._root = ""
-        self._uuids: dict[str, set[str]] = {"pool": set(), "host": set()}
+        self._missing = {("pool", str(pool.uuid)), *(("host", str(host.uuid)) for host in pool.hosts)}
 
     def feed(self, data: bytes, copy: BinaryIO) -> None:
-        self._parser.Parse(data, False)
+        self._parser.feed(data)
         copy.write(data)
 
-    def check(self, pool: Inventory) -> None:
+    def check(self) -> None:
         """Raise unless the document is complete and is this pool's database."""
-        self._parser.Parse(b"", True)
-        missing = {host.uuid for host in pool.hosts} - self._uuids["host"]
-        if self._root != "database" or pool.uuid not in self._uuids["pool"] or missing:
+        self._parser.close()
+        if self._root != "database" or self._missing:
             raise PoolError("it is not the database of this pool")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._root = self._root or name
         if name == "table":
             self._table = attributes.get("name", "")
-        elif name == "row" and self._table in self._uuids:
-            self._uuids[self._table].add(attributes.get("uuid", ""))
+        elif name == "row":
+            self._missing.discard((self._table, attributes.get("uuid", "")))

@@ -17,9 +17,10 @@ from xenpatch.steps.sounding import surprise
 from xenpatch.waiting import NotYet, wait_for
 from xenpatch.xapi import tasks
 from xenpatch.xapi.inventory import PowerState
+from xenpatch.xapi.moments import moment
 from xenpatch.xapi.objects import host_ref, pool_record, vm_ref
 from xenpatch.xapi.session import Session
-from xenpatch.xapi.survey import moment, read_places
+from xenpatch.xapi.survey import read_places
 from xenpatch.xapi.types import HostRef, HostUuid, PoolUuid, VmRef
 
 MIGRATED = "MAINTENANCE_MODE_EVACUATED_VMS_MIGRATED"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from xenpatch.errors import ReplyLost, Unreachable, XapiFailure
 from xenpatch.steps.passing import is_passing
 from xenpatch.waiting import NotYet
+from xenpatch.xapi.moments import epoch
 from xenpatch.xapi.session import PASSING_CODES, Session
-from xenpatch.xapi.survey import epoch
 from xenpatch.xapi.types import HostUuid
 
 _GOING_DOWN = ("shutdown", "reboot")  # 6.x shows a reboot under way as "shutdown"

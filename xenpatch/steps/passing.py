@@ -3,7 +3,15 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from xenpatch.errors import PoolError, ReplyLost, StepFailed, TaskLost, Unreachable, XapiFailure
+from xenpatch.errors import (
+    AnswerUnusable,
+    PoolError,
+    ReplyLost,
+    StepFailed,
+    TaskLost,
+    Unreachable,
+    XapiFailure,
+)
 
 PASSING = {
     "VM_MIGRATE_FAILED": "live migration of fully virtualized VMs can occasionally fail (CA-87350)",
@@ -21,7 +29,7 @@ def is_passing(error: BaseException) -> bool:
     """Whether the step may be tried again as it is: it looks at the pool first, so that is safe."""
     if isinstance(error, XapiFailure):
         return error.code in PASSING or (error.code == "INTERNAL_ERROR" and error.call == "VM.pool_migrate")
-    return isinstance(error, ReplyLost | TaskLost | Unreachable)
+    return isinstance(error, ReplyLost | TaskLost | Unreachable) and not isinstance(error, AnswerUnusable)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from xenpatch.record import RunId, obstacle
 from xenpatch.ssh import Dom0Access
 from xenpatch.steps import presence
 from xenpatch.updates.mechanism import mechanism_for
+from xenpatch.xapi.fields import NUMBER
 from xenpatch.xapi.inventory import Host, Inventory
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import read_inventory
@@ -137,7 +138,8 @@ def _free_space(
 def _free_on(session: Session, host: Host, ssh: Dom0Access | None) -> int | None:
     """Bytes free in the control domain's root: by the plugin where there is one, else over SSH."""
     if host.release >= _PLUGIN_SINCE:
-        return int(session.read("host.call_plugin", host.ref, "disk-space", "get_avail_host_disk_space", {}))
+        free = session.read("host.call_plugin", host.ref, "disk-space", "get_avail_host_disk_space", {})
+        return int(free) if NUMBER.fits(free.strip()) else None
     if ssh is None:
         return None
     with ssh.connect(host.address) as dom0:

@@ -15,10 +15,10 @@ from xenpatch.steps.maintenance import prove_empty, put_into_service
 from xenpatch.steps.passing import refused_as
 from xenpatch.waiting import NotYet, grace, wait_for
 from xenpatch.xapi.inventory import Host
+from xenpatch.xapi.moments import moment
 from xenpatch.xapi.objects import host_ref, pool_record
 from xenpatch.xapi.one_host import attached_srs, read_host
 from xenpatch.xapi.session import Session
-from xenpatch.xapi.survey import moment
 from xenpatch.xapi.types import HostUuid, PoolUuid, SessionRef, SrUuid
 
 TOLD = "xenpatch-reboot"

@@ -12,10 +12,11 @@ from xenpatch.steps.glimpse import glimpse
 from xenpatch.steps.passing import refused_as
 from xenpatch.waiting import NotYet, wait_for
 from xenpatch.xapi import tasks
+from xenpatch.xapi.moments import moment
 from xenpatch.xapi.objects import vm_ref
 from xenpatch.xapi.one_host import read_host
 from xenpatch.xapi.session import Session
-from xenpatch.xapi.survey import moment, read_inventory
+from xenpatch.xapi.survey import read_inventory
 from xenpatch.xapi.types import HostUuid
 
 TOOLSTACK_LIMIT = 600.0

@@ -6,93 +6,40 @@ s-expressions. ``%`` protects white space: ``%_`` is two spaces, ``%.`` one, ``%
 the ends of lines, ``%%`` itself.
 
 Only the tables and fields that make up the picture of a pool are kept, so that memory follows the number of
-objects and not the size of the file. A document type is refused, and with it every entity declaration.
+objects and not the size of the file; both have their limits.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, Final
-from xml.parsers import expat
 
 from xenpatch.errors import InputError
-from xenpatch.xapi import sexpr
+from xenpatch.xapi.fields import FIELDS, Field
+from xenpatch.xapi.guarded_xml import Bounds, GuardedParser, XmlRefused
 from xenpatch.xapi.inventory import Inventory
 from xenpatch.xapi.survey import picture
 
 Tables = dict[str, dict[str, dict[str, Any]]]
 
+BOUNDS: Final = Bounds(size=512 * 1024**2, tag=4 * 1024**2)
+"""A pool of 64 hosts and 4,000 VMs makes 26 MB; a row holds all that xapi knows of an object in one tag."""
+_MOST_ROWS: Final = 500_000
+"""Such a pool has 30,000 that count. In memory one takes a kilobyte."""
+_CHUNK: Final = 1 << 18
+
 _PROTECTED = re.compile(r"%([_.tnr%])")
 _PLAIN: Final = {"%_": "  ", "%.": " ", "%t": "\t", "%n": "\n", "%r": "\r", "%%": "%"}
 
 
-def _number(text: str) -> str:
-    """Integers stay text, as they are on the wire."""
-    return str(int(text))
-
-
-def _truth(text: str) -> bool:
-    return {"true": True, "false": False}[text]
-
-
-@dataclass(frozen=True)
-class _Type:
-    """How a field is read, and its value where an older or newer release does not have it."""
-
-    read: Callable[[str], Any]
-    default: Any = None
-
-
-_TEXT = _Type(str)
-_NUMBER = _Type(_number)
-_NUMBER_OR_0 = _Type(_number, "0")
-_TRUTH = _Type(_truth)
-_TEXT_OR_NONE = _Type(str, "")
-_FALSE = _Type(_truth, default=False)
-_TRUE = _Type(_truth, default=True)
-_SET = _Type(sexpr.parse_set, [])
-_MAP = _Type(sexpr.parse_map, {})
-
-_FIELDS: Final[dict[str, dict[str, _Type]]] = {
-    "pool": {
-        "uuid": _TEXT, "name_label": _TEXT_OR_NONE, "master": _TEXT, "ha_enabled": _FALSE,
-        "wlb_enabled": _FALSE, "other_config": _MAP, "ha_host_failures_to_tolerate": _NUMBER_OR_0,
-        "ha_statefiles": _SET, "ha_configuration": _MAP,
-    },
-    "host": {
-        "uuid": _TEXT, "name_label": _TEXT, "address": _TEXT_OR_NONE, "enabled": _TRUTH, "metrics": _TEXT,
-        "memory_overhead": _NUMBER, "software_version": _MAP, "other_config": _MAP, "cpu_info": _MAP,
-    },
-    "host_metrics": {"live": _TRUTH, "memory_total": _NUMBER},
-    "VM": {
-        "uuid": _TEXT, "name_label": _TEXT_OR_NONE, "power_state": _TEXT, "resident_on": _TEXT,
-        "affinity": _TEXT_OR_NONE, "is_a_template": _FALSE, "is_a_snapshot": _FALSE,
-        "is_control_domain": _FALSE, "memory_dynamic_max": _NUMBER, "memory_dynamic_min": _NUMBER,
-        "memory_overhead": _NUMBER, "tags": _SET, "ha_restart_priority": _TEXT_OR_NONE,
-        "ha_always_run": _TRUE, "last_boot_CPU_flags": _MAP, "blocked_operations": _MAP,
-        "attached_PCIs": _SET, "other_config": _MAP, "HVM_boot_policy": _TEXT_OR_NONE,
-        "metrics": _TEXT_OR_NONE,
-    },
-    "VM_metrics": {"start_time": _TEXT},
-    "VBD": {"uuid": _TEXT, "VM": _TEXT, "VDI": _TEXT, "empty": _FALSE, "type": _TEXT},
-    "VDI": {"uuid": _TEXT, "name_label": _TEXT_OR_NONE, "SR": _TEXT},
-    "VIF": {"VM": _TEXT, "network": _TEXT},
-    "network": {"uuid": _TEXT, "name_label": _TEXT_OR_NONE},
-    "PIF": {"network": _TEXT, "host": _TEXT},
-    "SR": {
-        "uuid": _TEXT, "name_label": _TEXT_OR_NONE, "type": _TEXT, "shared": _FALSE, "other_config": _MAP,
-    },
-    "PBD": {"uuid": _TEXT, "SR": _TEXT, "host": _TEXT, "currently_attached": _TRUTH},
-    "pool_patch": {
-        "uuid": _TEXT, "name_label": _TEXT_OR_NONE, "size": _NUMBER, "after_apply_guidance": _SET,
-    },
-    "host_patch": {"host": _TEXT, "pool_patch": _TEXT, "applied": _TRUTH, "timestamp_applied": _TEXT},
-}  # fmt: skip
-"""What `survey.picture` reads; a field without a default is there in every release."""
+_SAVED: Final = {
+    kind: saved
+    for kind, fields in FIELDS.items()
+    if (saved := {name: field for name, field in fields.items() if field.saved})
+}
 
 
 @dataclass(frozen=True)
@@ -117,9 +64,6 @@ def read_pool(path: Path) -> SavedPool:
     tables = read_tables(path)
     if len(tables["pool"]) != 1:
         raise _refusal(path, f"it holds {len(tables['pool'])} pools")
-    (pool,) = tables["pool"].values()
-    if pool["master"] not in tables["host"]:
-        raise _refusal(path, "the master that its pool names is none of its hosts")
     try:
         found = picture(tables)
     except (KeyError, ValueError) as wrong:
@@ -151,28 +95,25 @@ class _Reader:
         self._path = path
         self._open: list[str] = []
         self._table = ""
-        self._tables: Tables = {name: {} for name in _FIELDS}
-        self._parser = expat.ParserCreate()
-        self._parser.StartDoctypeDeclHandler = self._doctype
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
+        self._tables: Tables = {name: {} for name in _SAVED}
+        self._rows = 0
+        self._parser = GuardedParser(BOUNDS, self._start, self._end)
 
     def read(self, stream: BinaryIO) -> Tables:
         try:
-            self._parser.ParseFile(stream)
-        except expat.ExpatError as broken:
-            raise self._refuse(expat.ErrorString(broken.code)) from None
+            while data := stream.read(_CHUNK):
+                self._parser.feed(data)
+            self._parser.close()
+        except XmlRefused as refused:
+            raise _refusal(self._path, str(refused)) from None
         return self._tables
-
-    def _doctype(self, *_: object) -> None:
-        raise self._refuse("a document type is not allowed")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         if not self._open and tag != "database":
             raise self._refuse(f"it begins with <{tag:.40}>")
         if tag == "table" and self._open == ["database"]:
             self._table = attributes.get("name", "")
-        elif tag == "row" and self._open == ["database", "table"] and self._table in _FIELDS:
+        elif tag == "row" and self._open == ["database", "table"] and self._table in _SAVED:
             self._row(attributes)
         self._open.append(tag)
 
@@ -191,25 +132,29 @@ class _Reader:
             attributes.get("is_a_snapshot"),
         ):
             return
+        self._rows += 1
+        if self._rows > _MOST_ROWS:
+            raise self._refuse(f"it has more than {_MOST_ROWS} objects")
         given = {_wire(name): text for name, text in attributes.items()}
         rows[ref] = {
-            name: self._value(f"{name} of {self._table} {ref:.60}", kind, given.get(name))
-            for name, kind in _FIELDS[self._table].items()
+            name: self._value(f"{name} of {self._table} {ref:.60}", field, given.get(name))
+            for name, field in _SAVED[self._table].items()
         }
 
-    def _value(self, what: str, kind: _Type, text: str | None) -> Any:
+    def _value(self, what: str, field: Field, text: str | None) -> Any:
         if text is None:
-            if kind.default is None:
+            if field.default is None:
                 raise self._refuse(f"there is no {what}")
-            return kind.default
+            return field.default
         try:
-            return kind.read(_PROTECTED.sub(lambda found: _PLAIN[found[0]], text) if "%" in text else text)
+            return field.kind.read(
+                _PROTECTED.sub(lambda found: _PLAIN[found[0]], text) if "%" in text else text
+            )
         except (ValueError, KeyError):
             raise self._refuse(f"{what} cannot be {text!r:.60}") from None
 
     def _refuse(self, reason: str) -> InputError:
-        line, column = self._parser.CurrentLineNumber, self._parser.CurrentColumnNumber
-        return _refusal(self._path, f"{reason} (line {line}, column {column})")
+        return _refusal(self._path, self._parser.at(reason))
 
 
 @lru_cache(maxsize=1024)

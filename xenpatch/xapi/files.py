@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import time
 from collections.abc import Callable
 from typing import BinaryIO
 from urllib.parse import urlencode, urlsplit
@@ -12,12 +13,13 @@ from xenpatch.errors import HttpRefused, PoolError, ReplyLost, UploadFailed, Xap
 from xenpatch.waiting import grace
 from xenpatch.xapi import tasks
 from xenpatch.xapi.session import Session
-from xenpatch.xapi.transport import open_connection
+from xenpatch.xapi.transport import BROKEN, open_connection, reason_of, response_on
 from xenpatch.xapi.types import PatchRef
 
 _CHUNK = 1 << 16
 _STALL = 60.0  # seconds that one read or write may take
 _TASK_LIMIT = 1800.0
+_DOWNLOAD_LIMIT = 1800.0
 _LONGEST_HEAD = 1 << 14
 
 Sent = Callable[[int], None]
@@ -73,8 +75,9 @@ def _put(session: Session, target: str, body: BinaryIO, size: int, on_sent: Sent
 
 
 def _expect_ok(sock: socket.socket) -> None:
-    head = b""
+    head, deadline = b"", time.monotonic() + _STALL
     while b"\r\n\r\n" not in head:
+        sock.settimeout(max(deadline - time.monotonic(), 0.001))
         data = sock.recv(1)
         if not data or len(head) > _LONGEST_HEAD:
             raise ConnectionError("the server closed the connection")
@@ -99,20 +102,31 @@ def _stream(sock: socket.socket, body: BinaryIO, on_sent: Sent | None) -> None:
 def download(session: Session, path: str, write: Callable[[bytes], object]) -> None:
     """Stream what a GET handler sends (such as `/pool/xmldbdump`) until its end.
 
-    Raises HttpRefused when the pool will not send it, ReplyLost when it breaks off; a server that sends no
-    length says by closing that it has sent everything, so the caller must prove the content whole.
+    Raises HttpRefused when the pool will not send it, ReplyLost when it breaks off or is not there after
+    `_DOWNLOAD_LIMIT` seconds; a server that sends no length says by closing that it has sent everything, so
+    the caller must prove the content whole. How much is too much, `write` must say.
     """
     connection = open_connection(session.url, session.endpoint.trust, _STALL)
     try:
         connection.request(
             "GET", f"{path}?{urlencode({'session_id': session.ref})}", headers={"Connection": "close"}
         )
-        response = connection.getresponse()
-        if response.status != 200:
-            raise HttpRefused(f"GET {path}", response.status, response.reason)
-        while data := response.read(_CHUNK):
-            write(data)
-    except (OSError, http.client.HTTPException) as cut:
-        raise ReplyLost(f"GET {path}", str(cut)) from None
+        response = response_on(connection, _STALL, _DOWNLOAD_LIMIT)
+    except BROKEN as cut:
+        connection.close()
+        raise ReplyLost(f"GET {path}", reason_of(cut)) from None
+    try:
+        with response:
+            if response.status != 200:
+                raise HttpRefused(f"GET {path}", response.status, f"{response.reason:.100}")
+            while data := _more(path, response):
+                write(data)
     finally:
         connection.close()
+
+
+def _more(path: str, response: http.client.HTTPResponse) -> bytes:
+    try:
+        return response.read(_CHUNK)
+    except BROKEN as cut:
+        raise ReplyLost(f"GET {path}", reason_of(cut)) from None

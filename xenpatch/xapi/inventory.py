@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -28,6 +29,8 @@ NO_VBD: Final = VbdUuid("")
 NO_VDI: Final = VdiUuid("")
 NO_PBD: Final = PbdUuid("")
 """Of pictures that are made by hand."""
+
+_PART: Final = re.compile(r"[0-9]{1,9}")
 
 
 class PowerState(StrEnum):
@@ -160,7 +163,7 @@ class Host:
     @property
     def release(self) -> tuple[int, ...]:
         """The product version in numbers, to be compared: (6, 0, 2)."""
-        return tuple(int(part) for part in self.product_version.split(".") if part.isdigit())
+        return tuple(int(part) for part in self.product_version.split(".") if _PART.fullmatch(part))
 
     def has(self, hotfix: HotfixUuid) -> bool:
         """Whether the hotfix is applied to this host."""

@@ -8,12 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
-from xml.parsers.expat import ExpatError
 
 import XenAPI
 
-from xenpatch.errors import LoginRefused, PoolError, ReplyLost, Unreachable, Untrusted, XapiFailure
+from xenpatch.errors import (
+    AnswerUnusable,
+    InputError,
+    LoginRefused,
+    PoolError,
+    ReplyLost,
+    Unreachable,
+    Untrusted,
+    XapiFailure,
+)
 from xenpatch.waiting import NotYet, by_our_clock, wait_for
+from xenpatch.xapi.answers import checked
 from xenpatch.xapi.members import follow, members_of
 from xenpatch.xapi.tls import Trust
 from xenpatch.xapi.transport import OneAttempt, check_url
@@ -115,6 +124,8 @@ class Session:
     def _passing(self, failed: BaseException) -> str | None:
         """In words what may be otherwise at another address or moment; None for all other failures."""
         match failed:
+            case AnswerUnusable():
+                return None
             case Untrusted() if self._members.forget(self._url):
                 return str(failed)
             case Unreachable() | ReplyLost():
@@ -180,10 +191,16 @@ class Session:
             try:
                 return self._send(self._url, method, args)
             except XapiFailure as refused:
-                if refused.code != "HOST_IS_SLAVE":
+                if refused.code != "HOST_IS_SLAVE" or not refused.params:
                     raise
-                self._url = self._members.master = follow(self._url, refused.params[0])
+                self._url = self._members.master = self._follow(method, refused.params[0])
         raise PoolError(f"{method} was sent from host to host without finding the master of the pool")
+
+    def _follow(self, method: str, master: str) -> str:
+        try:
+            return follow(self._url, master)
+        except InputError as wrong:
+            raise AnswerUnusable(method, f"{self._url} names a master that cannot be one: {wrong}") from None
 
     def _send(self, url: str, method: str, args: tuple[Any, ...]) -> Any:
         looking = method.startswith("session.") or url != self._members.master
@@ -191,23 +208,25 @@ class Session:
         transport = OneAttempt(url, self.endpoint.trust, by_our_clock(limit))
         proxy = XenAPI.Session(url, transport=transport)
         try:
-            answer = getattr(proxy, method)(*args)
+            return _value(method, getattr(proxy, method)(*args))
         except ReplyLost as lost:
-            raise ReplyLost(method, lost.reason) from None
+            raise type(lost)(method, f"{url}: {lost.reason}") from None
         except xmlrpc.client.Fault as fault:
-            raise XapiFailure(method, "FAULT", [str(fault.faultCode), fault.faultString]) from None
-        except (ExpatError, xmlrpc.client.Error, ValueError) as garbled:
-            raise ReplyLost(method, f"the answer cannot be read: {garbled}") from None
-        return _value(method, answer)
+            raise XapiFailure(method, "FAULT", [str(fault.faultCode), str(fault.faultString)]) from None
 
 
 def _value(method: str, answer: Any) -> Any:
     match answer:
         case {"Status": "Success", "Value": value}:
-            return value
-        case {"Status": "Failure", "ErrorDescription": [str(code), *params]}:
-            raise XapiFailure(method, code, [str(param) for param in params])
-    raise ReplyLost(method, "the answer is not one of the XenAPI")
+            try:
+                return checked(method, value)
+            except ValueError as wrong:
+                raise AnswerUnusable(method, str(wrong)) from None
+        case {"Status": "Failure", "ErrorDescription": [str(code), *params]} if all(
+            isinstance(param, str) for param in params
+        ):
+            raise XapiFailure(method, code, params)
+    raise AnswerUnusable(method, "it has neither a value nor an error")
 
 
 @contextmanager

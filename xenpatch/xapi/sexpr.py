@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_STRING: Final = r"'((?:[^'\\]|\\.)*)'"
+_STRING: Final = r"'((?:[^'\\]++|\\.)*+)'"
 _MEMBER: Final = re.compile(rf"\s*{_STRING}", re.DOTALL)
 _PAIR: Final = re.compile(rf"\s*\(\s*{_STRING}\s+{_STRING}\s*\)", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from xenpatch.errors import AnswerUnusable
 from xenpatch.hotfix.manifest import Guidance, HotfixUuid
 from xenpatch.xapi.inventory import (
     AppliedPatch,
@@ -20,6 +21,7 @@ from xenpatch.xapi.inventory import (
     UploadedPatch,
     Vm,
 )
+from xenpatch.xapi.moments import epoch, moment
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.types import (
     HostRef,
@@ -51,18 +53,30 @@ _PLACES = ("pool", "host", "host_metrics", "VM")
 
 def read_inventory(session: Session) -> Inventory:
     """The pool as it is now: one ``get_all_records`` for each class that matters."""
-    return picture({name: session.read(f"{name}.get_all_records") for name in _CLASSES})
+    return _picture_of(session, {name: session.read(f"{name}.get_all_records") for name in _CLASSES})
 
 
 def read_places(session: Session) -> Inventory:
     """Who lives where: the pool without disks, networks, storage and patches. Not to plan from."""
     seen = {name: session.read(f"{name}.get_all_records") for name in _PLACES}
-    return picture({name: seen.get(name, {}) for name in _CLASSES})
+    return _picture_of(session, {name: seen.get(name, {}) for name in _CLASSES})
+
+
+def _picture_of(session: Session, tables: Mapping[str, Records]) -> Inventory:
+    try:
+        return picture(tables)
+    except ValueError as wrong:
+        raise AnswerUnusable("pool.get_all_records", f"{session.url}: {wrong}") from None
 
 
 def picture(tables: Mapping[str, Records]) -> Inventory:
-    """The typed picture of the records given, by class name and reference."""
+    """The typed picture of the records of one pool, by class name and reference.
+
+    Raises ValueError where they do not fit together.
+    """
     pool_ref, pool = next(iter(tables["pool"].items()))
+    if pool["master"] not in tables["host"]:
+        raise ValueError("the master that its pool names is none of its hosts")
     hosts = sorted(
         (host_of(ref, record, tables) for ref, record in tables["host"].items()),
         key=lambda host: (host.ref != pool["master"], host.name, host.uuid),
@@ -255,16 +269,3 @@ def _patch(ref: str, record: Record) -> UploadedPatch:
         size=int(record["size"]),
         guidance=frozenset(each for each in Guidance if each in record["after_apply_guidance"]),
     )
-
-
-def epoch(text: str | None) -> float:
-    """Epoch seconds as xapi writes them, with a trailing dot: "1330000000."; 0 where there are none."""
-    try:
-        return float(text or 0)
-    except ValueError:
-        return 0.0
-
-
-def moment(value: object) -> datetime:
-    """The moment of an XML-RPC dateTime, which xapi gives in UTC."""
-    return datetime.strptime(str(value), "%Y%m%dT%H:%M:%SZ").replace(tzinfo=UTC)

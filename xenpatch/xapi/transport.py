@@ -1,19 +1,25 @@
-"""One HTTP request to one host: a single attempt, a time limit on the socket, a checked certificate."""
+"""One HTTP request to one host: a single attempt, limits on its time, a checked certificate."""
 
 from __future__ import annotations
 
 import http.client
+import io
+import socket
 import ssl
+import time
 import xmlrpc.client
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from xenpatch.errors import InputError, ReplyLost, Unreachable, Untrusted
+from xenpatch.xapi.answer_parser import AnswerParser
 from xenpatch.xapi.tls import Trust
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _CONNECT = 30.0
 """Seconds for the connection alone: a host that is off answers nothing, and others wait for their turn."""
+_IN_ALL = 5
+"""An answer may take so many times as long as one wait: one byte a minute would keep us for years."""
 
 
 def check_url(text: str) -> str:
@@ -22,11 +28,11 @@ def check_url(text: str) -> str:
     A bare name or address means https. Plain http is for a simulator on this machine alone, since it
     would send the password in clear.
     """
-    parts = urlsplit(text if "://" in text else f"https://{text}")
     try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
         port = parts.port
     except ValueError as wrong:
-        raise InputError(f"the pool's address {text!r} has no usable port: {wrong}") from None
+        raise InputError(f"the pool's address {text!r:.200} cannot be used: {wrong}") from None
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.path not in ("", "/"):
         raise InputError(f"the pool's address {text!r} is not of the form https://HOST[:PORT]")
     if parts.username or parts.password or parts.query or parts.fragment:
@@ -72,8 +78,9 @@ def open_connection(url: str, trust: Trust, limit: float) -> http.client.HTTPCon
         raise Untrusted(_unverified(url, refused)) from None
     except ssl.SSLError as refused:
         raise Unreachable(_no_handshake(url, trust, refused)) from None
-    except OSError as refused:
-        raise Unreachable(f"{host}:{port} cannot be reached: {refused.strerror or refused}") from None
+    except (OSError, ValueError) as refused:  # ValueError: a name that no resolver takes
+        why = getattr(refused, "strerror", None) or refused
+        raise Unreachable(f"{host}:{port} cannot be reached: {why}") from None
     try:
         trust.check_peer(secure.sock, url)
     except Untrusted:
@@ -94,23 +101,59 @@ def _no_handshake(url: str, trust: Trust, refused: ssl.SSLError) -> str:
     return f"no TLS connection to {url}: {refused.reason or refused}{hint}"
 
 
-class _FirstMemberWins(xmlrpc.client.Unmarshaller):
-    """xapi 6.x sends structs with a member twice: the specific reason first, then a misleading one."""
+class _Timed(io.RawIOBase):
+    """What a socket receives, until the deadline: its own limit begins anew with every byte."""
 
-    def end_struct(self, data: str) -> None:
-        del data
-        mark = self._marks.pop()
-        stack: list[Any] = self._stack
-        struct: dict[str, Any] = {}
-        for name, value in zip(stack[mark::2], stack[mark + 1 :: 2], strict=True):
-            struct.setdefault(name, value)
-        stack[mark:] = [struct]
-        self._value = False
+    def __init__(self, sock: socket.socket, stall: float, whole: float) -> None:
+        super().__init__()
+        self._sock, self._stall = sock, stall
+        self._stream = sock.makefile("rb", buffering=0)
+        self._deadline = time.monotonic() + whole
 
-    dispatch: dict[str, Any] = {  # noqa: RUF012 - as in its base class
-        **xmlrpc.client.Unmarshaller.dispatch,
-        "struct": end_struct,
-    }
+    def readable(self) -> bool:
+        """Return True: it is for reading only."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]  # as BufferedReader calls
+        """Receive what fits into the buffer; 0 at the end. Raises TimeoutError."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("it had not ended in time")
+        self._sock.settimeout(min(self._stall, left))
+        return self._stream.readinto(buffer)
+
+    def close(self) -> None:
+        """Let the socket go."""
+        self._stream.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, stall: float, whole: float) -> None:
+        super().__init__(sock)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Timed(sock, stall, whole))
+
+
+def response_on(
+    connection: http.client.HTTPConnection, stall: float, whole: float
+) -> http.client.HTTPResponse:
+    """The response to the request that was just sent, its head read.
+
+    Each wait for more of it ends after `stall` seconds, all of them together after `whole`; both as a
+    TimeoutError. Raises what http.client does, and ValueError, for what is no HTTP.
+    """
+    response = _TimedResponse(connection.sock, stall, whole)
+    try:
+        response.begin()
+    except BaseException:
+        response.close()  # it holds the socket open
+        raise
+    return response
+
+
+BROKEN: Final = (OSError, http.client.HTTPException, ValueError)
+"""What http.client raises when the other end breaks off or does not speak HTTP."""
 
 
 class OneAttempt(xmlrpc.client.Transport):
@@ -118,45 +161,54 @@ class OneAttempt(xmlrpc.client.Transport):
 
     The standard one sends again after ECONNRESET or an empty answer, and a master that restarts in the
     middle of `pool_patch.apply` would be asked twice. Each call has a connection of its own, so that an
-    idle one closed by the server is never taken for a lost answer.
+    idle one closed by the server is never taken for a lost answer. ``limit`` (seconds) is for each wait.
     """
-
-    user_agent = "xenpatch"
 
     def __init__(self, url: str, trust: Trust, limit: float) -> None:
         super().__init__()
         self._url, self._trust, self._limit = url, trust, limit
 
     def request(self, host: Any, handler: str, request_body: Any, verbose: bool = False) -> Any:
-        """Send once; raise Unreachable (not sent) or ReplyLost (sent, and nobody knows)."""
+        """Send once; raise Unreachable (not sent), ReplyLost or AnswerUnusable (sent, and nobody knows)."""
         del host, verbose
         connection = open_connection(self._url, self._trust, self._limit)
         try:
             connection.request("POST", handler, request_body, _HEADERS)
-            return self._answer(connection.getresponse())
-        except (OSError, http.client.HTTPException) as broken:
-            reason = (
-                "no answer in time" if isinstance(broken, TimeoutError) else str(broken) or "connection cut"
-            )
-            raise ReplyLost("the call", reason) from None
+            with response_on(connection, self._limit, _IN_ALL * self._limit) as response:
+                return _content(response)
+        except BROKEN as broken:
+            raise ReplyLost("the call", reason_of(broken)) from None
         finally:
             connection.close()
 
-    def _answer(self, response: http.client.HTTPResponse) -> Any:
-        if response.status != 200:
-            raise ReplyLost("the call", f"HTTP {response.status} {response.reason}")
-        parser, unmarshaller = self.getparser()
-        while data := response.read(65536):
-            parser.feed(data)
-        parser.close()
-        return unmarshaller.close()
 
-    def getparser(self) -> tuple[Any, Any]:
-        """A parser whose structs keep the first of two members of one name."""
-        unmarshaller = _FirstMemberWins()
-        return xmlrpc.client.ExpatParser(unmarshaller), unmarshaller
+def _content(response: http.client.HTTPResponse) -> Any:
+    if response.status != 200:
+        raise ReplyLost("the call", f"HTTP {response.status} {response.reason:.100}")
+    answer = AnswerParser()
+    while data := response.read(_CHUNK):
+        answer.feed(data)
+    return answer.close()
 
 
+def reason_of(broken: Exception) -> str:
+    """Why there is no answer, in few words."""
+    if isinstance(broken, TimeoutError):
+        return "no whole answer in time"
+    return f"{broken!s:.200}" or "connection cut"
+
+
+_CHUNK: Final = 1 << 16
 _HEADERS = {"Content-Type": "text/xml", "User-Agent": "xenpatch", "Connection": "close"}
 
-__all__ = ["DEFAULT_PORTS", "OneAttempt", "check_url", "is_loopback", "on_host", "open_connection"]
+__all__ = [
+    "BROKEN",
+    "DEFAULT_PORTS",
+    "OneAttempt",
+    "check_url",
+    "is_loopback",
+    "on_host",
+    "open_connection",
+    "reason_of",
+    "response_on",
+]
