@@ -12,7 +12,7 @@ COMPILE := pip compile pyproject.toml --universal --generate-hashes --no-emit-in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench bench-plan crash-matrix fault-matrix chaos lock clean
+.PHONY: help demo test lint bench bench-plan crash-matrix fault-matrix chaos fuzz lock clean
 
 help: ## Show this list
 	@awk -F ' *## *' '/^[a-z-]+:.*##/ { split($$1, target, ":"); printf "make %-12s %s\n", target[1], $$2 }' Makefile
@@ -42,6 +42,9 @@ fault-matrix: $(DEVELOPMENT) ## Have runs meet every fault at every changing cal
 
 chaos: $(DEVELOPMENT) ## Runs on any pool, with any faults and deaths, and somebody else at work; about 25 minutes
 	@$(PYTHON) -m tests.faults.chaos
+
+fuzz: $(DEVELOPMENT) ## Give 33,000 hostile files and answers to all that reads them; about 25 minutes
+	@$(PYTHON) -m tests.fuzz.campaign
 
 lock: $(PYTHON) ## Write the locked dependencies anew (UPGRADE=--upgrade takes newer versions)
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
