@@ -13,7 +13,8 @@ from xenpatch.errors import HttpRefused, PoolError, ReplyLost, UploadFailed, Xap
 from xenpatch.waiting import grace
 from xenpatch.xapi import tasks
 from xenpatch.xapi.session import Session
-from xenpatch.xapi.transport import BROKEN, open_connection, reason_of, response_on
+from xenpatch.xapi.timed_response import BROKEN, reason_of, response_on
+from xenpatch.xapi.transport import open_connection
 from xenpatch.xapi.types import PatchRef
 
 _CHUNK = 1 << 16
