@@ -3,7 +3,7 @@
 from simulator.call import XapiError
 from simulator.clock import Clock, ManualClock
 from simulator.faults import Fault, FaultRule, load_faults
-from simulator.model import Model
+from simulator.model import Model, User
 from simulator.pool import HostAddress, SimulatedPool
 from simulator.world import Durations, KnownHotfix
 
@@ -17,6 +17,7 @@ __all__ = [
     "ManualClock",
     "Model",
     "SimulatedPool",
+    "User",
     "XapiError",
     "load_faults",
 ]

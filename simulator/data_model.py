@@ -2,9 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from simulator.datatypes import VOID, Type, to_text
+
+ROLES: Final = ("pool-admin", "pool-operator", "vm-power-admin", "vm-admin", "vm-operator", "read-only")
+"""Roles of users, in falling order: each may do all that those after it may."""
+READ_ONLY: Final = ROLES[-1]
+LOCAL_ROOT: Final = "local-root"
+"""What no role may do; root and the pool's own hosts have no limits."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,12 @@ class Field:
     """Whether a constructor must be given it."""
     volatile: bool
     """Whether a restart of xapi resets it."""
+    readers: str = READ_ONLY
+    """The least role that may read it; one of ROLES."""
+    writers: str = LOCAL_ROOT
+    """The least role that may write it."""
+    keys: tuple[str, ...] = ()
+    """Of a map: the keys that a vm-operator may add and remove; one that ends in * is a prefix."""
 
     @property
     def wire(self) -> str:
@@ -56,6 +68,8 @@ class Message:
     """For those that follow from the fields: which implementation serves it."""
     field: Field | None = None
     """The field a generic message is about."""
+    role: str = LOCAL_ROOT
+    """The least role that may send it; `local-root` is above all of them."""
 
     @property
     def wire(self) -> str:
@@ -69,6 +83,8 @@ class Class:
 
     name: str
     flags: frozenset[str]
+    role: str = LOCAL_ROOT
+    """The least role that may change its objects, where field or message has none of its own."""
     fields: dict[str, Field] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
 

@@ -1,7 +1,8 @@
 """From the bytes of an XML-RPC request to those of its response, with xapi's order of checks.
 
-Emergency mode, then the method's name, the number of arguments, their types, the session, and only then the
-call itself. Source: the dispatcher that xapi 6.0.2 generates (Gen_server, Server_helpers, Api_server).
+Emergency mode, then the method's name, the number of arguments, their types, the session, and only then, in
+the call's task, the caller's role and the call itself. Source: the dispatcher that xapi 6.0.2 generates
+(Gen_server, Server_helpers, Api_server).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
-from simulator import sessions, tasks, wire
+from simulator import rbac, sessions, tasks, wire
 from simulator.call import NULL, Call, ConnectionDropped, NoTask, Ref, XapiError
 from simulator.data_model import Message, Param
 from simulator.journal import SECRETS, Entry
@@ -146,6 +147,8 @@ class Work:
         return value
 
     def _result(self) -> str:
+        if self.call.session:
+            rbac.check(self.call.world, self.call.session, rbac.permission_of(self.wanted, self.args))
         result = carry_out(self.call, self.wanted, self.args)
         return wire.marshal(self.call.db.schema, self.wanted.result, result)
 

@@ -14,6 +14,7 @@ MODULES: Final = (
     "pool_messages",
     "pool_patch",
     "protection",
+    "roles",
     "sessions",
     "tasks",
     "upload",

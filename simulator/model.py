@@ -1,7 +1,8 @@
 """A made pool: counts in, names and sizes out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
+from zlib import crc32
 
 GIB: Final = 1 << 30
 DOM0_MEMORY: Final = 752 << 20
@@ -9,6 +10,21 @@ DOM0_MEMORY: Final = 752 << 20
 HOST_OVERHEAD: Final = 194_228_224
 VM_OVERHEAD: Final = 10 << 20
 _ROLES: Final = ("web", "db", "app")
+
+
+@dataclass(frozen=True)
+class User:
+    """A user of the pool's directory: XenServer has only root of its own."""
+
+    name: str
+    password: str = field(repr=False)
+    roles: tuple[str, ...]
+    """Names of `simulator.data_model.ROLES`."""
+
+    @property
+    def sid(self) -> str:
+        """What the directory knows the user by."""
+        return f"S-1-5-21-{crc32(self.name.encode())}"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from simulator import (
     host_versions,
     model_rows,
     persistence,
+    roles,
     ssh,
     tls,
     vm_operations,
@@ -33,7 +34,7 @@ from simulator.faults import FaultRule, Faults
 from simulator.hotfix import make_sample
 from simulator.journal import Journal
 from simulator.listener import HttpListener
-from simulator.model import Model
+from simulator.model import Model, User
 from simulator.patch_records import seed_stamps
 from simulator.routing import Router
 from simulator.schema import RELEASES, Release, Schema
@@ -59,8 +60,9 @@ class SimulatedPool:
 
     `model` is a made pool or the path of a real database dump. `port` is the first of four (http, TLS,
     TLS 1.0 only, ssh) that are the same on every host; 0 picks a free block. `folder` keeps certificates and
-    keys from one run to the next. Raises ValueError for an unknown release or a dump that cannot be read,
-    OSError for ports that are taken.
+    keys from one run to the next. `users` are of a directory that the pool has joined, and may log in with
+    their roles. Raises ValueError for an unknown release or role, or a dump that cannot be read, OSError for
+    ports that are taken.
     """
 
     user: Final = "root"
@@ -78,6 +80,7 @@ class SimulatedPool:
         known_hotfixes: Sequence[KnownHotfix] = (),
         folder: Path | None = None,
         password: str = "xenroot",  # noqa: S107  # the documented default of a simulated pool
+        users: Sequence[User] = (),
     ) -> None:
         if release not in RELEASES:
             raise ValueError(f"no release {release} to simulate; there are {', '.join(RELEASES)}")
@@ -100,7 +103,9 @@ class SimulatedPool:
                 self._folder,
                 known_hotfixes=known_hotfixes,
                 password=password,
+                users=users,
             )
+            roles.admit(self.world)
             self._make_hosts()
             self.port = port or _free_port([runtime.address for runtime in self.world.hosts.values()])
             self._make_listeners()

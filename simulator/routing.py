@@ -1,7 +1,7 @@
 """Which handler serves a request, and with what authority.
 
 Handlers are found by the longest prefix of the path among those of the method, so that a POST to any path is
-XML-RPC. Source: xapi 6.0.2, modules Http_svr and Xapi_http, and the data model's http_actions.
+XML-RPC. Source: xapi 6.0.2, modules Http_svr and Xapi_http.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from simulator import sessions, tasks
+from simulator import rbac, sessions, tasks
 from simulator.call import NULL, ROUTES, Call, ConnectionDropped, Ref, RouteHandler, XapiError
 from simulator.dispatch import Received
 from simulator.http import Request
@@ -18,20 +18,6 @@ from simulator.world import World
 
 LONGEST_CALL: Final = 300 * 1024
 """Bytes of an XML-RPC request."""
-PATHS: Final = {
-    "GET": (
-        "/", "/audit_log", "/blob", "/export", "/export_metadata", "/host_backup", "/host_logs_download",
-        "/host_rrd", "/pool/xmldbdump", "/pool_patch_download", "/rrd_updates", "/sync_config_files",
-        "/system-status", "/vm_rrd", "/vncsnapshot", "/wlb_diagnostics", "/wlb_report",
-    ),
-    "PUT": (
-        "/blob", "/host_restore", "/import", "/import_metadata", "/import_raw_vdi", "/oem_patch_stream",
-        "/pool/xmldbdump", "/pool_patch_upload", "/rrd",
-    ),
-    "POST": ("/", "/cli", "/remote_db_access", "/remote_stats"),
-    "CONNECT": ("/console", "/migrate", "/remotecmd"),
-}  # fmt: skip
-"""What xapi 6.0.2 serves; what the simulator does not says so."""
 
 
 class UnauthorisedError(Exception):
@@ -47,8 +33,8 @@ class Router:
 
     def serve(self, request: Request) -> None:
         """Answer a request. Raises ConnectionDropped where the connection is to be cut."""
-        paths = PATHS.get(request.method)
-        if paths is None:
+        paths = [path for method, path in rbac.HTTP if method == request.method]
+        if not paths:
             request.send_not_implemented()
             return
         path = max((each for each in paths if request.path.startswith(each)), key=len, default="")
@@ -96,7 +82,7 @@ class Router:
             request.send_internal_error(_described(XapiError(*runtime.emergency_error)))
             return
         try:
-            with self._authority(request, name) as call:
+            with self._authority(request, path) as call:
                 _handle(request, call, handler)
         except ConnectionDropped:
             entry.close("dropped")
@@ -106,15 +92,19 @@ class Router:
             request.send_unauthorised(path)
         except XapiError as error:
             entry.close(error.code)
-            request.send_internal_error(_described(error))
+            if error.code == "RBAC_PERMISSION_DENIED":
+                request.send_forbidden()
+            else:
+                request.send_internal_error(_described(error))
         else:
             entry.close("ok")
             if _drop(call) == "after":
                 raise ConnectionDropped
 
     @contextmanager
-    def _authority(self, request: Request, name: str) -> Iterator[Call]:
-        """Check the credentials. Without a client's task the call has one of its own while it runs."""
+    def _authority(self, request: Request, path: str) -> Iterator[Call]:
+        """Check credentials and role. Without a client's task the call has one of its own while it runs."""
+        name = f"{request.method} {path}"
         self.world.wait_for_master(self.host)
         named = request.parameters.get("task_id")
         client_task = tasks.Task(self.world, Ref(named)) if named else None
@@ -125,14 +115,26 @@ class Router:
             if client_task:
                 client_task.fail(XapiError("SESSION_AUTHENTICATION_FAILED"))
             raise
-        task = client_task or tasks.start(self.world, name, session=session)
         try:
-            yield Call(self.world, self.host, session, task, fault)
+            self._check_role(rbac.HTTP[request.method, path][0], session, client_task)
+            task = client_task or tasks.start(self.world, name, session=session)
+            try:
+                yield Call(self.world, self.host, session, task, fault)
+            finally:
+                if not client_task:
+                    task.destroy()
         finally:
-            if not client_task:
-                task.destroy()
             if temporary:
                 self.world.db.destroy("session", session)
+
+    def _check_role(self, permission: str, session: Ref, task: tasks.Task | None) -> None:
+        """Let the session use the path, or fail the client's task and raise RBAC_PERMISSION_DENIED."""
+        try:
+            rbac.check(self.world, session, permission)
+        except XapiError as denied:
+            if task:
+                task.fail(denied)
+            raise
 
     def _session(self, request: Request) -> tuple[Ref, bool]:
         """Find the session named in the query or a cookie, which slaves know as well, or log in for a while.

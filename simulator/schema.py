@@ -7,7 +7,10 @@ published the element, where it differs from its class's:
       const name__label: string = ""        rw | const | ro | internal, row name, type, default
       apply(self: pool_patch ref, host: host ref) -> string         flags: sync sessionless internal
 
-Generic messages, such as get_size or add_to_other_config, follow from the fields.
+Generic messages, such as get_size or add_to_other_config, follow from the fields. A role among the flags is
+the least one that may send the message or write the field; where there is none, it is that of the class.
+Everybody may read, but for what is `private`: that takes the role of the class. `keys:` are those of a map
+that a vm-operator may add and remove.
 Source: the data model of xapi 6.0.2 (boston-lcm, January 2012).
 """
 
@@ -19,7 +22,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from simulator.data_model import Class, Field, Message, Param, Relation
+from simulator.data_model import LOCAL_ROOT, READ_ONLY, ROLES, Class, Field, Message, Param, Relation
 from simulator.datatypes import STRING, VOID, Type, empty_value, parse_type
 
 __all__ = ["RELEASES", "Class", "Release", "Schema"]
@@ -34,7 +37,8 @@ _FIELD = re.compile(r"(?P<access>rw|const|ro|internal) (?P<row>\w+): (?P<type>[^
 _MESSAGE = re.compile(r"(?P<name>\w+)\((?P<params>.*)\)(?: -> (?P<result>.+))?")
 _PARAM = re.compile(r"(?P<name>\w+): (?P<type>[^=@]+?)(?: = (?P<default>[^@]+?))?(?: @(?P<since>[\w-]+))?")
 _FLAG = re.compile(
-    r" (@[\w-]+|create|destroy|listed|volatile|silent|rowless|apart|sync|sessionless|internal)$"
+    r" (@[\w-]+|create|destroy|listed|volatile|silent|rowless|apart|private|sync|sessionless|internal"
+    rf"|keys:\S+|{'|'.join(ROLES)}|{LOCAL_ROOT})$"
 )
 
 
@@ -113,13 +117,13 @@ class _Reader:
         text, flags = _split_flags(line)
         since = next((flag[1:] for flag in flags if flag.startswith("@")), RELEASE_ORDER[0])
         if found := _CLASS.fullmatch(text):
-            self._class = Class(found["name"], frozenset(flags))
+            self._class = Class(found["name"], frozenset(flags), _role(flags) or ROLES[0])
             if self._release.has(since):
                 self.classes[self._class.name] = self._class
         elif not self._release.has(since):
             return
         elif found := _FIELD.fullmatch(text):
-            self._class.fields[found["row"]] = self._field(found, volatile="volatile" in flags)
+            self._class.fields[found["row"]] = self._field(found, flags)
         elif found := _MESSAGE.fullmatch(text):
             self._class.messages[found["name"]] = self._message(found, flags)
         else:
@@ -128,11 +132,20 @@ class _Reader:
     def _type(self, text: str) -> Type:
         return parse_type(text, self._enums)
 
-    def _field(self, found: re.Match[str], *, volatile: bool) -> Field:
+    def _field(self, found: re.Match[str], flags: Sequence[str]) -> Field:
         data_type = self._type(found["type"])
         default = found["default"]
-        value = empty_value(data_type) if default is None else _literal(default)
-        return Field(found["row"], data_type, found["access"], value, default is None, volatile)
+        return Field(
+            found["row"],
+            data_type,
+            found["access"],
+            empty_value(data_type) if default is None else _literal(default),
+            required=default is None,
+            volatile="volatile" in flags,
+            readers=self._class.role if "private" in flags else READ_ONLY,
+            writers=_role(flags) or self._class.role,
+            keys=next((tuple(flag[5:].split(",")) for flag in flags if flag.startswith("keys:")), ()),
+        )
 
     def _message(self, found: re.Match[str], flags: Sequence[str]) -> Message:
         return Message(
@@ -143,6 +156,7 @@ class _Reader:
             is_async="sync" not in flags,
             session="sessionless" not in flags,
             internal="internal" in flags,
+            role=_role(flags) or self._class.role,
         )
 
     def _params(self, text: str) -> Iterator[Param]:
@@ -164,6 +178,10 @@ def _split_flags(line: str) -> tuple[str, list[str]]:
     return line, flags
 
 
+def _role(flags: Sequence[str]) -> str:
+    return next((flag for flag in flags if flag in ROLES or flag == LOCAL_ROOT), "")
+
+
 def _literal(text: str) -> Any:
     """Read a default: JSON, NULL for the null reference, or a bare enum member, date or reference."""
     if text == "NULL":
@@ -182,9 +200,11 @@ def _generic_messages(cls: Class) -> dict[str, Message]:
 def _object_messages(cls: Class) -> Iterator[Message]:
     own, record = Type("ref", cls.name), Type("record", cls.name)
     self_param, records = Param("self", own), Type("map", key=own, item=record)
+    readers = cls.role if "private" in cls.flags else READ_ONLY
 
     def generic(name: str, *params: Param, result: Type = VOID, is_async: bool = False) -> Message:
-        return Message(cls.name, name, params, result, is_async, generic=name)
+        role = cls.role if is_async else readers  # only those that make or remove a row have an async form
+        return Message(cls.name, name, params, result, is_async, generic=name, role=role)
 
     yield generic("get_record", self_param, result=record)
     yield generic("get_by_uuid", Param("uuid", STRING), result=own)
@@ -204,7 +224,8 @@ def _field_messages(cls: Class, about: Field) -> Iterator[Message]:
     self_param = Param("self", Type("ref", cls.name))
 
     def generic(name: str, kind: str, *params: Param, result: Type = VOID) -> Message:
-        return Message(cls.name, name, (self_param, *params), result, generic=kind, field=about)
+        role = about.readers if kind == "get" else about.writers
+        return Message(cls.name, name, (self_param, *params), result, generic=kind, field=about, role=role)
 
     yield generic(f"get_{about.wire}", "get", result=about.type)
     if about.access != "rw":

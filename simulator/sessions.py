@@ -1,12 +1,14 @@
 """Sessions: logging in and out, and who may call what where."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from simulator import rbac
 from simulator.call import NULL, Call, Ref, XapiError, message
 from simulator.data_model import Message
 from simulator.dates import iso8601
 
 if TYPE_CHECKING:
+    from simulator.model import User
     from simulator.world import World
 
 IDLE_LIMIT: Final = 24 * 3600.0
@@ -17,18 +19,42 @@ MOST: Final = 400
 
 @message("session.login_with_password")
 def login_with_password(call: Call, uname: str, pwd: str, version: str) -> Ref:
-    """Log in. Up to 6.2 a slave accepts the login and refuses the next call."""
+    """Log in, as root or as a user of the directory that the pool has joined.
+
+    Up to 6.2 a slave accepts the login and refuses the next call. Of a user with no role it is refused with
+    RBAC_PERMISSION_DENIED [session.login_with_password, message].
+    """
     del version  # ignored, as xapi does
-    _authenticate(call, uname, pwd)
+    user = next((each for each in call.world.users if each.name == uname), None)
+    rights: dict[str, Any] = {"is_local_superuser": True}
+    if user is None:
+        _authenticate(call, uname, pwd)
+    else:
+        rights = _of_directory(call, user, pwd)
     now = iso8601(call.clock.now())
     return call.db.create(
-        "session",
-        this_host=call.host,
-        last_active=now,
-        validation_time=now,
-        is_local_superuser=True,
-        auth_user_name=uname,
+        "session", this_host=call.host, last_active=now, validation_time=now, auth_user_name=uname, **rights
     )
+
+
+def _of_directory(call: Call, user: "User", pwd: str) -> dict[str, Any]:
+    """Return the fields of a session that are about a user of the directory."""
+    if pwd != user.password:
+        raise _refused(call, "SESSION_AUTHENTICATION_FAILED", user.name, "Authentication failure")
+    subjects = call.db.find("subject", subject_identifier=user.sid)
+    whom = f"Subject {user.name} (identifier {user.sid})"
+    if not subjects:
+        raise _refused(
+            call, "SESSION_AUTHENTICATION_FAILED", user.name, f"{whom} has no access rights in this pool"
+        )
+    roles = [
+        call.db.get("role", role)["name__label"] for role in call.db.get("subject", subjects[0])["roles"]
+    ]
+    if not roles:
+        message = f"{whom} has no roles in this pool"
+        raise _refused(call, "RBAC_PERMISSION_DENIED", "session.login_with_password", message)
+    permissions = rbac.permissions_of(call.world.release, roles)
+    return {"subject": subjects[0], "auth_user_sid": user.sid, "rbac_permissions": permissions}
 
 
 @message("session.slave_local_login_with_password")
@@ -54,16 +80,16 @@ def logout(call: Call) -> None:
 
 @message("session.get_all_subject_identifiers")
 def get_all_subject_identifiers(call: Call) -> list[str]:
-    """List the users of an external directory who are logged in: none, there is no directory."""
-    del call
-    return []
+    """List the users of the directory who are logged in."""
+    return sorted({row["auth_user_sid"] for row in call.db.rows("session").values()} - {""})
 
 
 @message("session.logout_subject_identifier")
 def logout_subject_identifier(call: Call, subject_identifier: str) -> None:
-    """End the sessions of a user of an external directory."""
+    """End the sessions of a user of the directory, but for the caller's own."""
     for session in call.db.find("session", auth_user_sid=subject_identifier, is_local_superuser=False):
-        call.db.destroy("session", session)
+        if session != call.session:
+            call.db.destroy("session", session)
 
 
 def check(world: "World", host: Ref, session: Ref, wanted: Message | None = None) -> None:
@@ -104,5 +130,10 @@ def collect_garbage(world: "World") -> None:
 
 def _authenticate(call: Call, uname: str, pwd: str) -> None:
     if (uname, pwd) != ("root", call.world.password):
-        call.clock.sleep(call.world.durations.wrong_password)
-        raise XapiError("SESSION_AUTHENTICATION_FAILED", uname, "Authentication failure")
+        raise _refused(call, "SESSION_AUTHENTICATION_FAILED", uname, "Authentication failure")
+
+
+def _refused(call: Call, code: str, *params: str) -> XapiError:
+    """Take the time that guessing is to cost, and return the error."""
+    call.clock.sleep(call.world.durations.wrong_password)
+    return XapiError(code, *params)

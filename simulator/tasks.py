@@ -3,6 +3,7 @@
 import contextlib
 from typing import TYPE_CHECKING, Final
 
+from simulator import rbac
 from simulator.call import NULL, Call, Ref, XapiError, message
 from simulator.datatypes import NEVER
 from simulator.dates import iso8601
@@ -103,14 +104,28 @@ def create(call: Call, label: str, description: str) -> Ref:
 @message("task.destroy")
 def destroy(call: Call, self: Ref) -> None:
     """Remove a task, pending or not."""
-    call.db.get("task", self)
+    _assert_own(call, self)
     call.db.destroy("task", self)
 
 
 @message("task.cancel")
 def cancel(call: Call, task: Ref) -> None:
     """Ask for a task to be cancelled; whether and when it is, its work decides."""
+    _assert_own(call, task)
     call.db.update("task", task, current_operations={f"DummyRef:|{call.db.new_uuid()}|task.cancel": "cancel"})
+
+
+def _assert_own(call: Call, task: Ref) -> None:
+    """Let users end their own tasks, whatever session they are of; others only those with that permission."""
+    users = [_user(call, call.session), _user(call, call.db.get("task", task)["session"])]
+    if call.session and users[0] != users[1]:
+        rbac.check(call.world, call.session, rbac.ANY_TASK)
+
+
+def _user(call: Call, session: str | None) -> str | None:
+    if session is None or not call.db.exists("session", session):
+        return None
+    return str(call.db.get("session", session)["auth_user_sid"])
 
 
 def collect_garbage(world: "World") -> None:

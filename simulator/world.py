@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from simulator import events, sessions, tasks
 from simulator.call import Call, Ref
 from simulator.performing import carefully, carry_out, objects_of, texts_of
+from simulator.model import User
 
 if TYPE_CHECKING:
     from simulator.clock import Clock
@@ -156,6 +157,8 @@ class World:
     durations: Durations = field(default_factory=Durations)
     known_hotfixes: Sequence[KnownHotfix] = ()
     password: str = "xenroot"  # noqa: S105  # the documented default of a simulated pool
+    users: Sequence[User] = ()
+    """Of the directory that the hosts ask about everybody but root."""
     hosts: dict[Ref, HostRuntime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
