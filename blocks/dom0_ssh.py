@@ -7,6 +7,7 @@ from pydantic import Field, HttpUrl
 from blocks import held
 from blocks.reference import OptionalSecret, StoredByReference
 from blocks.xenserver_pool import XenServerPool
+from xenpatch.errors import InputError
 from xenpatch.ssh import Dom0Access
 
 
@@ -33,7 +34,7 @@ class Dom0SSH(StoredByReference):
     user: str = Field(default="root", description="The user that logs in to each control domain.")
     password: OptionalSecret = Field(
         default=None,
-        description="The user's password. With neither this nor a key, it is the pool's password.",
+        description="The user's password. With neither this nor a key, it is the pool's, if the user is.",
     )
     private_key: OptionalSecret = Field(
         default=None,
@@ -56,6 +57,12 @@ class Dom0SSH(StoredByReference):
         own = self.password.get_secret_value() if self.password is not None else None
         if not key and not own:
             key = held.given_key()
+        if not key and not own and self.user != pool.user:
+            raise InputError(
+                f"the password of {pool.user}, who logs in to the pool, is not that of {self.user}, who logs "
+                "in over SSH: put a password or a key into the Dom0SSH block, or name a key with --ssh-key. "
+                "Nothing was contacted."
+            )
         return Dom0Access(
             user=self.user,
             password=own if own or key else pool.secret(),

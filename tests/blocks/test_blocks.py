@@ -103,6 +103,14 @@ def test_ssh_uses_the_pools_password_unless_it_has_its_own() -> None:
     assert Dom0SSH(known_hosts="", password=SecretStr("own")).access(pool).password == "own"
 
 
+def test_the_password_of_one_user_is_not_offered_for_another_over_ssh() -> None:
+    pool = XenServerPool(addresses=["xs1"], user="anna", password=SecretStr("of anna"))
+
+    with pytest.raises(InputError, match=r"password of anna.*is not that of root.*Nothing was contacted"):
+        Dom0SSH(known_hosts="").access(pool)
+    assert Dom0SSH(known_hosts="", user="anna").access(pool).password == "of anna"
+
+
 def test_ssh_with_a_key_needs_no_password_at_all() -> None:
     key = private_key_text()
 

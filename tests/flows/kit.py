@@ -52,7 +52,8 @@ def block(sim: SimulatedPool) -> XenServerPool:
 
 def shell(sim: SimulatedPool) -> Dom0SSH:
     """The block for SSH to its hosts."""
-    return Dom0SSH(known_hosts=sim.known_hosts.read_text(), port=sim.hosts[0].ssh_port)
+    secret = SecretStr(sim.password)
+    return Dom0SSH(known_hosts=sim.known_hosts.read_text(), password=secret, port=sim.hosts[0].ssh_port)
 
 
 def patch(

@@ -18,6 +18,7 @@ from xenpatch.prechecks.picture import Obstacle, Picture, Verdict
 from xenpatch.prechecks.planning import as_cured, hosts_to_do, make_plan
 from xenpatch.prechecks.remedy import Kind
 from xenpatch.xapi.inventory import AppliedPatch, Disk, Inventory
+from xenpatch.xapi.rights import Rights
 from xenpatch.xapi.types import SrUuid, VbdUuid, VdiUuid, VmUuid
 
 XS602E008 = next(manifest for manifest in known_manifests() if manifest.name == "XS602E008")
@@ -42,6 +43,7 @@ def picture(
     stops = consent.stops(seen, known, options.stop)
     return Picture(
         pool=seen,
+        rights=Rights("root"),
         bundle=bundle,
         todo=todo,
         plan=make_plan(seen, bundle, known, Policy(), stops, options.hosts),

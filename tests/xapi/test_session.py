@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator import FaultRule, SimulatedPool
+from simulator import FaultRule, Model, SimulatedPool, User
 from xenpatch.errors import LoginRefused, ReplyLost, TaskLost, Unreachable, WaitTimeout, XapiFailure
 from xenpatch.xapi import tasks
 from xenpatch.xapi.session import Endpoint, Session, open_session
@@ -52,6 +52,16 @@ def test_a_wrong_password_is_told_as_such_by_a_slave_too(small_pool: SimulatedPo
     with (
         pytest.raises(LoginRefused, match="wrong user or password"),
         open_session(Endpoint((slave(small_pool),), "root", "wrong")),
+    ):
+        pass
+
+
+def test_a_user_without_a_role_is_told_what_is_missing(quick_looks: None) -> None:
+    del quick_looks
+    with (
+        SimulatedPool(Model(hosts=1, vms=0), speed=600, users=[User("anna", "s3cret", ())]) as sim,
+        pytest.raises(LoginRefused, match=r"user anna: .* no role .*; nothing was changed"),
+        open_session(Endpoint((sim.url,), "anna", "s3cret")),
     ):
         pass
 

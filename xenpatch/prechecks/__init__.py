@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from xenpatch.options import Mode
-from xenpatch.prechecks import evacuation, hosts, hotfix, settings, storage
+from xenpatch.prechecks import evacuation, hosts, hotfix, rights, settings, storage
 from xenpatch.prechecks.finding import Finding, Severity
 from xenpatch.prechecks.picture import Picture
 
@@ -27,6 +27,7 @@ OF_MOVES: Final[tuple[Check, ...]] = (
 """What matters for hosts that are emptied and rebooted: it forbids no run that leaves that to a person."""
 
 CHECKS: Final[tuple[Check, ...]] = (
+    rights.suffice,
     hosts.right_version,
     hosts.chosen,
     hosts.live,

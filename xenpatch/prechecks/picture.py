@@ -10,6 +10,7 @@ from xenpatch.options import How, PatchOptions
 from xenpatch.plan.model import NoRoom, Plan
 from xenpatch.record import owner
 from xenpatch.xapi.inventory import Host, Inventory
+from xenpatch.xapi.rights import Rights
 from xenpatch.xapi.types import HostUuid, VmUuid
 
 
@@ -36,10 +37,11 @@ class Picture:
     ``todo`` are the hosts of the run in their order. ``verdicts`` is None before the hotfix is on the pool.
     ``free_space`` (bytes in the control domain's root) holds the hosts that could be asked. ``stops`` are the
     VMs that are stopped, with the operator's consent, while their host reboots; ``left_out`` says which of
-    the hotfixes that were given are not installed, and why.
+    the hotfixes that were given are not installed, and why. ``rights`` are those of the user who looks.
     """
 
     pool: Inventory
+    rights: Rights
     bundle: Bundle
     todo: tuple[HostUuid, ...]
     plan: Plan | NoRoom

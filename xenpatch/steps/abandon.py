@@ -13,12 +13,17 @@ from xenpatch.sleepers import sleepers
 from xenpatch.steps import asleep, drain, lifecycle, maintenance, presence
 from xenpatch.xapi.inventory import Inventory
 from xenpatch.xapi.objects import pool_config
+from xenpatch.xapi.rights import OF_GIVING_UP, require
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import read_inventory
 
 
 def take_up(session: Session, run: RunId, *, take_over: bool) -> Bundle:
-    """Own the record on the pool, whatever it says of its hotfixes; raise Refused, RunInProgress."""
+    """Own the record on the pool, whatever it says of its hotfixes; raise Refused, RunInProgress.
+
+    Refused is also who may not do all that giving up can take.
+    """
+    require(session, OF_GIVING_UP, least="pool-operator")
     held = record.require(pool_config(session), "abandon")
     presence.make_way(session, run, held.hotfix, take_over=take_over)
     record.take(session, run)

@@ -20,6 +20,7 @@ from xenpatch.steps import presence
 from xenpatch.updates.mechanism import mechanism_for
 from xenpatch.xapi.fields import NUMBER
 from xenpatch.xapi.inventory import Host, Inventory
+from xenpatch.xapi.rights import OF_A_RUN, read_rights
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import read_inventory
 from xenpatch.xapi.types import HostUuid
@@ -40,8 +41,10 @@ def look(
     """Read all that the prechecks look at, but for the hotfix's own precheck; changes nothing.
 
     The plan is that of the pool with its remedies made. Raises RunInProgress when another run holds the pool;
-    with `make_way` not before that one was listened for, or told to stop.
+    with `make_way` not before that one was listened for, or told to stop, if the user may run anything.
     """
+    rights = read_rights(session)
+    make_way = make_way and rights.lacks(OF_A_RUN) is None
     pool = read_inventory(session)
     bundle, left_out = (wanted.recorded, ()) if wanted.recorded else _of_files(pool, wanted)
     if make_way and (said := presence.make_way(session, run, bundle.key, take_over=options.take_over)):
@@ -58,6 +61,7 @@ def look(
     cured = as_cured(pool, obstacles, stops) if cures else (pool, obstacles)
     return Picture(
         pool=pool,
+        rights=rights,
         bundle=bundle,
         todo=todo,
         plan=make_plan(cured[0], bundle, cured[1], options.policy(pool.release), stops, options.hosts),

@@ -37,6 +37,11 @@ PASSING_CODES = {
     "CANNOT_CONTACT_HOST": "the host is not reachable yet",
     "SESSION_INVALID": "the master has restarted",
 }
+_REFUSALS = {
+    "SESSION_AUTHENTICATION_FAILED": "wrong user or password",
+    "RBAC_PERMISSION_DENIED": "it has no role in this pool (xe subject-role-add gives it one)",
+}
+"""Of a login, in words; xapi lets nobody in who has no role (6.0.2, Xapi_session)."""
 _MOST_REFUSALS = 5
 
 
@@ -179,11 +184,9 @@ class Session:
             try:
                 self._ref = SessionRef(self._at_master("session.login_with_password", args))
             except XapiFailure as refused:
-                if refused.code != "SESSION_AUTHENTICATION_FAILED":
+                if (why := _REFUSALS.get(refused.code)) is None:
                     raise
-                raise LoginRefused(
-                    f"{self._url} refused user {self.endpoint.user}: wrong user or password"
-                ) from None
+                raise LoginRefused(f"{self._url} refused user {self.endpoint.user}: {why}") from None
 
     def _at_master(self, method: str, args: tuple[Any, ...]) -> Any:
         """Send where the master was last found; a slave refuses everything and names its master."""
