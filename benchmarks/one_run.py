@@ -123,12 +123,10 @@ def _patched(pool: Served, options: PatchOptions) -> float:
 
 
 def _block(pool: Served) -> XenServerPool:
-    from pydantic import SecretStr  # noqa: PLC0415 - beside the next one
-
     from blocks import XenServerPool  # noqa: PLC0415 - imports Prefect
 
     where = pool.endpoint
-    return XenServerPool(addresses=list(where.urls), user=where.user, password=SecretStr(where.password))
+    return XenServerPool(addresses=list(where.urls), user=where.user, password=where.password)
 
 
 def _options(name: str, folder: Path) -> PatchOptions:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from pydantic import SecretStr
+
 from simulator import Model, SimulatedPool, memory
 from simulator.serve import serve
 from simulator.world import Durations
@@ -49,7 +51,7 @@ def simulated(hosts: int, speed: float, journal: Path) -> Iterator[Served]:
     arguments = ("--hosts", str(hosts), "--speed", str(speed), "--journal", str(journal))
     with served(__name__, *arguments) as pool:
         yield Served(
-            Endpoint((pool["url"],), pool["user"], pool["password"]),
+            Endpoint((pool["url"],), pool["user"], SecretStr(pool["password"])),
             Path(pool["hotfix"]),
             Path(pool["manifest"]),
             journal,

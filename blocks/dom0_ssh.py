@@ -53,8 +53,7 @@ class Dom0SSH(StoredByReference):
 
     def access(self, pool: XenServerPool) -> Dom0Access:
         """Return what the library connects with; raise InputError where that can be seen to be wrong."""
-        key = self.private_key.get_secret_value() if self.private_key is not None else None
-        own = self.password.get_secret_value() if self.password is not None else None
+        key, own = self.private_key, self.password
         if not key and not own:
             key = held.given_key()
         if not key and not own and self.user != pool.user:

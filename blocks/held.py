@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from pydantic import SecretStr
 
 VARIABLE = "XENPATCH_PASSWORD"
 
 
 @dataclass
 class _Held:
-    password: str | None = field(default=None, repr=False)
-    private_key: str | None = field(default=None, repr=False)
+    password: SecretStr | None = None
+    private_key: SecretStr | None = None
 
 
 _held = _Held()
@@ -19,19 +21,25 @@ _held = _Held()
 
 def remember(password: str | None) -> None:
     """Keep what a person typed, for every pool that this process patches; None forgets it."""
-    _held.password = password
+    _held.password = SecretStr(password) if password else None
 
 
-def given() -> str | None:
+def take_from_environment() -> None:
+    """Keep the environment's password here alone: processes that this one starts have no use for it."""
+    if found := os.environ.pop(VARIABLE, None):
+        remember(found)
+
+
+def given() -> SecretStr | None:
     """What was typed, else the environment variable XENPATCH_PASSWORD, else None."""
-    return _held.password or os.environ.get(VARIABLE) or None
+    return _held.password or (SecretStr(found) if (found := os.environ.get(VARIABLE)) else None)
 
 
 def remember_key(text: str | None) -> None:
     """Keep the text of the private key file that a person named, for SSH; None forgets it."""
-    _held.private_key = text
+    _held.private_key = SecretStr(text) if text else None
 
 
-def given_key() -> str | None:
+def given_key() -> SecretStr | None:
     """The text of that key, else None."""
     return _held.private_key

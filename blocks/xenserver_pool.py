@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, HttpUrl
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr
 
 from blocks import held
 from blocks.reference import OptionalSecret, StoredByReference
@@ -85,10 +85,9 @@ class XenServerPool(StoredByReference):
         trust = Trust(pinned_pem=self.certificate or None, ca_pem=self.ca or None, legacy=self.legacy)
         return Endpoint(tuple(self.addresses), self.user, self.secret(), trust)
 
-    def secret(self) -> str:
+    def secret(self) -> SecretStr:
         """Return the password: this block's, or what was typed, or the environment's; else InputError."""
-        own = self.password.get_secret_value() if self.password is not None else None
-        if found := own or held.given():
+        if found := self.password or held.given():
             return found
         raise InputError(
             f"there is no password for user {self.user} of the pool at {self.addresses[0]}: set "

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 from simulator import rbac, sessions, tasks, wire
 from simulator.call import NULL, Call, ConnectionDropped, NoTask, Ref, XapiError
 from simulator.data_model import Message, Param
-from simulator.journal import SECRETS, Entry
+from simulator.journal import Entry, is_secret
 from simulator.performing import carefully, carry_out, objects_of, texts_of
 from simulator.world import World
 
@@ -203,5 +203,5 @@ def _typed(name: str, read: Callable[[ET.Element], Any], value: ET.Element) -> A
 
 def _for_journal(wanted: Message, values: Sequence[ET.Element]) -> list[Any]:
     own = values[1:] if wanted.session else values
-    names = [param.name for param in wanted.params] + [""] * len(own)
-    return ["***" if name in SECRETS else wire.plain(value) for name, value in zip(names, own, strict=False)]
+    hidden = [is_secret(wanted, param) for param in wanted.params] + [False] * len(own)
+    return ["***" if hide else wire.plain(value) for hide, value in zip(hidden, own, strict=False)]

@@ -9,10 +9,16 @@ from typing import Any, Final
 
 from simulator.call import Ref
 from simulator.clock import Clock
+from simulator.data_model import Message, Param
 from simulator.database import Change, Database, Row
 
-SECRETS: Final = frozenset({"pwd", "old_pwd", "new_pwd", "psecret", "master_password", "wlb_password"})
-"""Parameters that are written as ***."""
+_SECRETS: Final = frozenset({"pwd", "old_pwd", "new_pwd", "psecret", "secret.value", "session ref"})
+
+
+def is_secret(message: Message, param: Param) -> bool:
+    """Tell whether an argument is written as ***: a password, the value of a secret, or a session."""
+    names = {param.name, f"{message.cls}.{param.name}", f"{param.type.name} {param.type.kind}"}
+    return param.name.endswith("_password") or not names.isdisjoint(_SECRETS)
 
 
 @dataclass

@@ -35,6 +35,8 @@ def look_at_pool(
     options: PatchOptions,
 ) -> Picture:
     """Everything that can be checked without the hotfixes there; raise PrecheckRefused, RunInProgress."""
+    if (weakness := pool.endpoint().trust.weakness) is not None:
+        get_run_logger().warning(weakness)
     with telling(Step.PRECHECK, "look at the pool") as told, open_session(pool.endpoint()) as session:
         picture = look(session, run, wanted, ssh.access(pool) if ssh else None, options, make_way=True)
         for host in picture.pool.hosts:

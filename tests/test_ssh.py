@@ -13,6 +13,7 @@ from typing import cast
 
 import paramiko
 import pytest
+from pydantic import SecretStr
 
 from simulator import dom0 as control_domain
 from simulator.dom0 import Answer
@@ -53,7 +54,11 @@ class Host:
         known_hosts: str | None = None,
     ) -> Dom0Access:
         known = self.known if known_hosts is None else known_hosts
-        return Dom0Access("root", password, private_key, known, self.server.port)
+        return Dom0Access("root", secret(password), secret(private_key), known, self.server.port)
+
+
+def secret(text: str | None) -> SecretStr | None:
+    return SecretStr(text) if text is not None else None
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +184,9 @@ def test_the_kind_of_key_on_record_is_asked_for_from_a_host_with_several(host_ke
         connection.start_server(threading.Event(), paramiko.ServerInterface())
 
     threading.Thread(target=serve).start()
-    access = Dom0Access(password=PASSWORD, known_hosts=known_hosts_line(ADDRESS, port, host_key), port=port)
+    access = Dom0Access(
+        password=SecretStr(PASSWORD), known_hosts=known_hosts_line(ADDRESS, port, host_key), port=port
+    )
 
     with pytest.raises(SshError, match="refused the password"), access.connect(ADDRESS):
         pass
@@ -211,7 +218,7 @@ def test_a_private_key_that_the_host_does_not_know_is_refused(host: Host) -> Non
 def test_a_host_that_is_down_is_unreachable() -> None:
     with socket.create_server((ADDRESS, 0)) as listener:
         port = listener.getsockname()[1]
-    access = Dom0Access(password=PASSWORD, port=port)
+    access = Dom0Access(password=SecretStr(PASSWORD), port=port)
 
     with pytest.raises(Unreachable, match=rf"127\.0\.0\.1, port {port}"), access.connect(ADDRESS):
         pass
@@ -221,7 +228,7 @@ def test_what_is_no_ssh_server_is_unreachable() -> None:
     with socket.create_server((ADDRESS, 0)) as listener:
         thread = threading.Thread(target=hang_up, args=(listener,))
         thread.start()
-        access = Dom0Access(password=PASSWORD, port=listener.getsockname()[1])
+        access = Dom0Access(password=SecretStr(PASSWORD), port=listener.getsockname()[1])
 
         with pytest.raises(Unreachable, match="does not answer as an SSH server"), access.connect(ADDRESS):
             pass
@@ -346,7 +353,7 @@ def test_what_is_no_name_of_a_package_is_not_sent(host: Host, name: str) -> None
 )
 def test_known_hosts_that_cannot_be_read_are_refused_before_any_contact(line: str, told: str) -> None:
     with pytest.raises(InputError, match=told):
-        Dom0Access(password=PASSWORD, known_hosts=f"# hosts\n{line}\n")
+        Dom0Access(password=SecretStr(PASSWORD), known_hosts=f"# hosts\n{line}\n")
 
 
 def test_a_kind_of_key_that_is_no_longer_spoken_counts_as_not_on_record(host: Host) -> None:
@@ -363,7 +370,7 @@ def test_keys_locked_with_a_passphrase_are_refused_before_any_contact(
     key = host_key if kind == "RSA" else paramiko.ECDSAKey.generate()
 
     with pytest.raises(InputError, match="locked with a passphrase"):
-        Dom0Access(private_key=as_text(key, "passphrase"))
+        Dom0Access(private_key=SecretStr(as_text(key, "passphrase")))
 
 
 @pytest.mark.parametrize(
@@ -376,7 +383,7 @@ def test_keys_locked_with_a_passphrase_are_refused_before_any_contact(
 )
 def test_what_is_no_private_key_is_refused_before_any_contact(text: str) -> None:
     with pytest.raises(InputError, match="the SSH private key cannot be read"):
-        Dom0Access(private_key=text)
+        Dom0Access(private_key=SecretStr(text))
 
 
 def test_ssh_without_password_and_key_is_refused_before_any_contact() -> None:

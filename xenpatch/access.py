@@ -6,6 +6,7 @@ import getpass
 import os
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -43,8 +44,11 @@ class Access:
         _quiet_prefect()
         from blocks import XenServerPool, held  # noqa: PLC0415 - importing Prefect takes a second
 
+        held.take_from_environment()
         if self.block is not None:
-            return _load(XenServerPool, self.block)
+            saved = _load(XenServerPool, self.block)
+            _warn(saved.endpoint().trust.weakness)
+            return saved
         pool = XenServerPool(
             addresses=[str(self.url)],
             user=self.user,
@@ -54,7 +58,7 @@ class Access:
         )
         if held.given() is None:
             held.remember(_ask_password(f"Password of {self.user} on {self.url}: "))
-        pool.endpoint()
+        _warn(pool.endpoint().trust.weakness)
         return pool
 
 
@@ -115,6 +119,13 @@ def _load(kind: type[Saved], name: str) -> Saved:
             f"({type(lost).__name__}: {lost}). No pool was contacted. Is PREFECT_API_URL right, and is the "
             "server up?"
         ) from None
+
+
+@cache
+def _warn(weakness: str | None) -> None:
+    """Say it once, however often the command names its pool."""
+    if weakness is not None:
+        sys.stderr.write(f"Warning: {weakness}\n")
 
 
 def _ask_password(prompt: str) -> str:

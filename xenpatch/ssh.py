@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import paramiko
+from pydantic import SecretStr
 
 from xenpatch.errors import InputError, SshError, Unreachable
 from xenpatch.host_keys import HostKeys, check, signatures_of
@@ -45,8 +46,8 @@ class Dom0Access:
     """
 
     user: str = "root"
-    password: str | None = field(default=None, repr=False)
-    private_key: str | None = field(default=None, repr=False)
+    password: SecretStr | None = None
+    private_key: SecretStr | None = None
     known_hosts: str = field(default="", repr=False)
     port: int = 22
     timeout: float = 30.0
@@ -111,7 +112,7 @@ class Dom0Access:
             if self.private_key is not None:
                 transport.auth_publickey(self.user, _read_key(self.private_key))
             else:
-                transport.auth_password(self.user, self.password or "")
+                transport.auth_password(self.user, self.password.get_secret_value() if self.password else "")
         except paramiko.AuthenticationException as refused:
             means = "private key" if self.private_key is not None else "password"
             raise SshError(
@@ -220,11 +221,11 @@ def _status(channel: paramiko.Channel, deadline: float) -> int:
     return channel.recv_exit_status()
 
 
-def _read_key(text: str) -> paramiko.PKey:
+def _read_key(key: SecretStr) -> paramiko.PKey:
     kinds: tuple[type[paramiko.PKey], ...] = (paramiko.RSAKey, paramiko.ECDSAKey, paramiko.Ed25519Key)
     for kind in kinds:
         try:
-            return kind.from_private_key(io.StringIO(text))
+            return kind.from_private_key(io.StringIO(key.get_secret_value()))
         except paramiko.PasswordRequiredException:
             raise InputError("the SSH private key is locked with a passphrase; give one without") from None
         except (paramiko.SSHException, ValueError, IndexError):

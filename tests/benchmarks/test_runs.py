@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import SecretStr
 
 from benchmarks.journal import Figures, figures
 from benchmarks.one_run import Run
@@ -41,7 +42,7 @@ def test_each_host_has_a_vm_of_every_size() -> None:
 def test_the_xencenter_style_run_reboots_every_host_and_brings_all_vms_home() -> None:
     with made(4, SPEED) as sim:
         before = guests(sim)
-        with open_session(Endpoint((sim.url,), sim.user, sim.password)) as session:
+        with open_session(Endpoint((sim.url,), sim.user, SecretStr(sim.password))) as session:
             XenCenter(session, SPEED).patch(verify(sim.hotfix, load_manifest(sim.manifest)))
 
         measured = figures(sim.journal.lines, {VmUuid(vm): size for vm, (_, size) in before.items()})

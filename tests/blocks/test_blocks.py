@@ -44,7 +44,7 @@ def test_the_endpoint_has_all_members_and_the_pinned_certificate(pem: str) -> No
     endpoint = pool.endpoint()
 
     assert endpoint.urls == ("https://xs1:443", "https://xs2:8443")
-    assert (endpoint.user, endpoint.password) == ("operator", "secret")
+    assert (endpoint.user, endpoint.password) == ("operator", SecretStr("secret"))
     assert endpoint.trust == Trust(pinned_pem=pem, legacy=True)
 
 
@@ -53,13 +53,13 @@ def test_fields_that_a_form_leaves_empty_count_as_not_given(monkeypatch: pytest.
 
     endpoint = XenServerPool(addresses=["xs1"], password=SecretStr(""), certificate="", ca="").endpoint()
 
-    assert (endpoint.password, endpoint.trust) == ("from the environment", Trust())
+    assert (endpoint.password, endpoint.trust) == (SecretStr("from the environment"), Trust())
 
 
 def test_the_blocks_own_password_goes_before_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XENPATCH_PASSWORD", "from the environment")
 
-    assert XenServerPool(addresses=["xs1"], password=SecretStr("own")).secret() == "own"
+    assert XenServerPool(addresses=["xs1"], password=SecretStr("own")).secret() == SecretStr("own")
 
 
 @pytest.mark.usefixtures("forget_what_was_given")
@@ -67,7 +67,7 @@ def test_a_typed_password_goes_before_that_of_the_environment(monkeypatch: pytes
     monkeypatch.setenv("XENPATCH_PASSWORD", "from the environment")
     held.remember("typed")
 
-    assert XenServerPool(addresses=["xs1"]).secret() == "typed"
+    assert XenServerPool(addresses=["xs1"]).secret() == SecretStr("typed")
 
 
 def test_without_any_password_the_message_names_pool_and_variable() -> None:
@@ -99,8 +99,8 @@ def test_passwords_are_in_no_representation() -> None:
 def test_ssh_uses_the_pools_password_unless_it_has_its_own() -> None:
     pool = XenServerPool(addresses=["xs1"], password=SecretStr("of the pool"))
 
-    assert Dom0SSH(known_hosts="").access(pool).password == "of the pool"
-    assert Dom0SSH(known_hosts="", password=SecretStr("own")).access(pool).password == "own"
+    assert Dom0SSH(known_hosts="").access(pool).password == SecretStr("of the pool")
+    assert Dom0SSH(known_hosts="", password=SecretStr("own")).access(pool).password == SecretStr("own")
 
 
 def test_the_password_of_one_user_is_not_offered_for_another_over_ssh() -> None:
@@ -108,7 +108,7 @@ def test_the_password_of_one_user_is_not_offered_for_another_over_ssh() -> None:
 
     with pytest.raises(InputError, match=r"password of anna.*is not that of root.*Nothing was contacted"):
         Dom0SSH(known_hosts="").access(pool)
-    assert Dom0SSH(known_hosts="", user="anna").access(pool).password == "of anna"
+    assert Dom0SSH(known_hosts="", user="anna").access(pool).password == SecretStr("of anna")
 
 
 def test_ssh_with_a_key_needs_no_password_at_all() -> None:
@@ -118,7 +118,7 @@ def test_ssh_with_a_key_needs_no_password_at_all() -> None:
         XenServerPool(addresses=["xs1"])
     )
 
-    assert (access.private_key, access.password, access.port) == (key, None, 2222)
+    assert (access.private_key, access.password, access.port) == (SecretStr(key), None, 2222)
 
 
 @pytest.mark.usefixtures("forget_what_was_given")
@@ -126,9 +126,9 @@ def test_a_key_that_was_named_in_this_process_serves_a_block_without_secrets() -
     pool = XenServerPool(addresses=["xs1"], password=SecretStr("of the pool"))
     held.remember_key(key := private_key_text())
 
-    assert Dom0SSH(known_hosts="").access(pool).private_key == key
+    assert Dom0SSH(known_hosts="").access(pool).private_key == SecretStr(key)
     own = Dom0SSH(known_hosts="", password=SecretStr("own")).access(pool)
-    assert (own.private_key, own.password) == (None, "own")
+    assert (own.private_key, own.password) == (None, SecretStr("own"))
 
 
 @pytest.mark.parametrize("field", ["certificate", "ca"])

@@ -27,7 +27,7 @@ class Options(BaseModel):
 
 @task
 def log_in(pool: XenServerPool) -> str:
-    return pool.endpoint().password
+    return pool.endpoint().password.get_secret_value()
 
 
 @flow
@@ -47,7 +47,8 @@ def options_flow(options: Options) -> tuple[UUID, str]:
 
 @task
 def take_the_key(pool: XenServerPool, ssh: Dom0SSH) -> str | None:
-    return ssh.access(pool).private_key
+    key = ssh.access(pool).private_key
+    return key.get_secret_value() if key else None
 
 
 @flow
@@ -162,7 +163,7 @@ def test_a_saved_block_can_be_changed_and_saved_again(saved: XenServerPool) -> N
 
     again = load(XenServerPool, "lab")
 
-    assert (again.user, again.secret()) == ("operator", PASSWORD)
+    assert (again.user, again.secret().get_secret_value()) == ("operator", PASSWORD)
 
 
 def test_the_keys_of_a_saved_ssh_block_come_back(prefect_server: Path) -> None:

@@ -37,9 +37,13 @@ def run(sim: SimulatedPool, tmp_path: Path) -> Run:
     return Run(sim, tmp_path)
 
 
-def test_a_pool_of_2012_is_patched_over_tls_1_0_and_old_ssh(run: Run) -> None:
+def test_a_pool_of_2012_is_patched_over_tls_1_0_and_old_ssh(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
     run(run.sim.certificate.read_text(), shell(run.sim))
 
+    warned = [record.getMessage() for record in caplog.records if "legacy TLS" in record.getMessage()]
+    assert len(warned) == 1
     assert boots(run.sim) == ["xs1", "xs2", "xs3"]
 
 

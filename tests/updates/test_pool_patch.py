@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from pydantic import SecretStr
 
 from simulator import FaultRule, SimulatedPool
 from xenpatch.errors import ApplyFailed, ReplyLost, UploadFailed
@@ -19,7 +20,7 @@ from xenpatch.xapi.survey import read_inventory
 @contextmanager
 def at_work(sim: SimulatedPool) -> Iterator[tuple[Session, Hotfix]]:
     hotfix = verify(sim.hotfix, load_manifest(sim.manifest))
-    with open_session(Endpoint((sim.url,), sim.user, sim.password)) as session:
+    with open_session(Endpoint((sim.url,), sim.user, SecretStr(sim.password))) as session:
         yield session, hotfix
 
 

@@ -1,6 +1,7 @@
 from urllib.parse import urlsplit
 
 import pytest
+from pydantic import SecretStr
 
 from xenpatch.errors import InputError
 from xenpatch.xapi.session import Endpoint
@@ -47,7 +48,7 @@ def test_another_member_listens_on_the_same_port() -> None:
 
 
 def test_an_endpoint_never_shows_its_password() -> None:
-    endpoint = Endpoint(("https://xs1.example",), password="hunter2")
+    endpoint = Endpoint(("https://xs1.example",), password=SecretStr("hunter2"))
 
     assert "hunter2" not in repr(endpoint)
     assert urlsplit(endpoint.urls[0]).port == 443

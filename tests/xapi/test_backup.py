@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from simulator import SimulatedPool
 from tests.fuzz.server import LoggedIn, answer, document, http, serving
@@ -19,7 +20,7 @@ from xenpatch.xapi.types import SessionRef
 
 
 def endpoint(sim: SimulatedPool) -> Endpoint:
-    return Endpoint((sim.url,), sim.user, sim.password)
+    return Endpoint((sim.url,), sim.user, SecretStr(sim.password))
 
 
 class Forgotten(Session):
@@ -27,7 +28,7 @@ class Forgotten(Session):
 
     @property
     def ref(self) -> SessionRef:
-        return SessionRef("OpaqueRef:of-yesterday")
+        return SessionRef(SecretStr("OpaqueRef:of-yesterday"))
 
 
 class Cancelled(Session):

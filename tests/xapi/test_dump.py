@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from simulator import SimulatedPool
 from xenpatch.errors import InputError
@@ -61,7 +62,7 @@ def in_order(pool: Inventory) -> Inventory:
 
 
 def test_a_backup_shows_the_pool_as_the_api_did(small_pool: SimulatedPool, tmp_path: Path) -> None:
-    endpoint = Endpoint((small_pool.url,), small_pool.user, small_pool.password)
+    endpoint = Endpoint((small_pool.url,), small_pool.user, SecretStr(small_pool.password))
     with open_session(endpoint) as session:
         live = read_inventory(session)
         copy = back_up(session, live, tmp_path)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from pydantic import SecretStr
 
 from simulator import FaultRule, Model, SimulatedPool
 from simulator.tls import make_certificates
@@ -28,7 +29,7 @@ def empty_pool(quick_looks: None) -> Iterator[SimulatedPool]:
 
 
 def at_slave(sim: SimulatedPool) -> Endpoint:
-    return Endpoint((on_host(sim.url, sim.hosts[1].address),), sim.user, sim.password)
+    return Endpoint((on_host(sim.url, sim.hosts[1].address),), sim.user, SecretStr(sim.password))
 
 
 def take_down(session: Session, name: str) -> None:
@@ -73,7 +74,7 @@ def test_slaves_that_wait_for_their_master_do_not_keep_us_from_looking_at_it(
     empty_pool: SimulatedPool,
 ) -> None:
     limits = Limits(call=60, login=0.2, master=1)
-    session = Session(Endpoint((empty_pool.url,), empty_pool.user, empty_pool.password), limits)
+    session = Session(Endpoint((empty_pool.url,), empty_pool.user, SecretStr(empty_pool.password)), limits)
     session.login()
     (master,) = session.read("host.get_by_name_label", "xs1")
     session.call("host.disable", master)
@@ -91,7 +92,7 @@ def test_what_the_pool_names_must_show_a_trusted_certificate_and_is_passed_over_
 ) -> None:
     shown = small_pool.certificate.read_text().split("-----END CERTIFICATE-----\n")
     only_the_masters = Trust(pinned_pem=f"{shown[0]}-----END CERTIFICATE-----\n")
-    given = Endpoint((small_pool.tls_url,), small_pool.user, small_pool.password, only_the_masters)
+    given = Endpoint((small_pool.tls_url,), small_pool.user, SecretStr(small_pool.password), only_the_masters)
     with open_session(given) as session:
         cut = {"call": "host.get_all", "do": {"drop": "before"}, "times": 2}
         small_pool.faults.add(FaultRule.from_dict(cut))
@@ -103,7 +104,9 @@ def test_an_address_that_was_given_must_be_trusted(
     small_pool: SimulatedPool, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     other = make_certificates(tmp_path_factory.mktemp("other"), ["127.0.0.1"]).bundle.read_text()
-    given = Endpoint((small_pool.tls_url,), small_pool.user, small_pool.password, Trust(pinned_pem=other))
+    given = Endpoint(
+        (small_pool.tls_url,), small_pool.user, SecretStr(small_pool.password), Trust(pinned_pem=other)
+    )
 
     with pytest.raises(Untrusted), open_session(given, patience=30):
         pass

@@ -131,6 +131,19 @@ BAD = {
 }
 
 
+def test_legacy_tls_is_called_what_it_is() -> None:
+    assert Trust().weakness is None
+    assert "password read" in str(Trust(legacy=True).weakness)
+    assert "No certificate is pinned" in str(Trust(legacy=True).weakness)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_without_a_pin_chain_and_name_are_always_verified(*, legacy: bool) -> None:
+    context = Trust(legacy=legacy).context
+
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
 @pytest.mark.parametrize("field", ["pinned_pem", "ca_pem"])
 @pytest.mark.parametrize("complaint", BAD)
 def test_text_that_is_no_certificate_is_bad_input(tmp_path: Path, field: str, complaint: str) -> None:

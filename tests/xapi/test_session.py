@@ -1,6 +1,7 @@
 """A session finds the master, outlasts its restart, and sends nothing twice."""
 
 import pytest
+from pydantic import SecretStr
 
 from simulator import FaultRule, Model, SimulatedPool, User
 from xenpatch.errors import LoginRefused, ReplyLost, TaskLost, Unreachable, WaitTimeout, XapiFailure
@@ -10,7 +11,7 @@ from xenpatch.xapi.transport import on_host
 
 
 def endpoint(sim: SimulatedPool, *urls: str) -> Endpoint:
-    return Endpoint(urls or (sim.url,), sim.user, sim.password)
+    return Endpoint(urls or (sim.url,), sim.user, SecretStr(sim.password))
 
 
 def slave(sim: SimulatedPool) -> str:
@@ -43,7 +44,7 @@ def test_a_pool_that_does_not_answer_shows_at_once() -> None:
 def test_a_wrong_password_is_told_as_such(small_pool: SimulatedPool) -> None:
     with (
         pytest.raises(LoginRefused, match="wrong user or password; nothing was changed"),
-        open_session(Endpoint((small_pool.url,), "root", "wrong")),
+        open_session(Endpoint((small_pool.url,), "root", SecretStr("wrong"))),
     ):
         pass
 
@@ -51,7 +52,7 @@ def test_a_wrong_password_is_told_as_such(small_pool: SimulatedPool) -> None:
 def test_a_wrong_password_is_told_as_such_by_a_slave_too(small_pool: SimulatedPool) -> None:
     with (
         pytest.raises(LoginRefused, match="wrong user or password"),
-        open_session(Endpoint((slave(small_pool),), "root", "wrong")),
+        open_session(Endpoint((slave(small_pool),), "root", SecretStr("wrong"))),
     ):
         pass
 
@@ -61,7 +62,7 @@ def test_a_user_without_a_role_is_told_what_is_missing(quick_looks: None) -> Non
     with (
         SimulatedPool(Model(hosts=1, vms=0), speed=600, users=[User("anna", "s3cret", ())]) as sim,
         pytest.raises(LoginRefused, match=r"user anna: .* no role .*; nothing was changed"),
-        open_session(Endpoint((sim.url,), "anna", "s3cret")),
+        open_session(Endpoint((sim.url,), "anna", SecretStr("s3cret"))),
     ):
         pass
 
@@ -71,7 +72,7 @@ def test_later_than_at_first_contact_nobody_is_told_that_nothing_was_changed(
 ) -> None:
     with (
         pytest.raises(LoginRefused) as refused,
-        open_session(Endpoint((small_pool.url,), "root", "wrong"), patience=1),
+        open_session(Endpoint((small_pool.url,), "root", SecretStr("wrong")), patience=1),
     ):
         pass
 

@@ -15,7 +15,7 @@ from xenpatch.xapi import tasks
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.timed_response import BROKEN, reason_of, response_on
 from xenpatch.xapi.transport import open_connection
-from xenpatch.xapi.types import PatchRef
+from xenpatch.xapi.types import PatchRef, TaskRef
 
 _CHUNK = 1 << 16
 _STALL = 60.0  # seconds that one read or write may take
@@ -35,8 +35,7 @@ def upload_patch(session: Session, body: BinaryIO, size: int, *, on_sent: Sent |
     the request itself is refused, ReplyLost when it broke off and the task knows of no end.
     """
     with tasks.created(session, "xenpatch upload") as task:
-        query = urlencode({"session_id": session.ref, "task_id": task})
-        broken = _put(session, f"/pool_patch_upload?{query}", body, size, on_sent)
+        broken = _put(session, task, body, size, on_sent)
         try:
             result = tasks.finish(
                 session,
@@ -54,18 +53,28 @@ def upload_patch(session: Session, body: BinaryIO, size: int, *, on_sent: Sent |
     return PatchRef(result)
 
 
+def _upload_head(session: Session, task: TaskRef, size: int) -> bytes:
+    target = _target(session, "/pool_patch_upload", task_id=task)
+    head = f"PUT {target} HTTP/1.0\r\nHost: {urlsplit(session.url).netloc}\r\nUser-Agent: xenpatch\r\n"
+    return f"{head}Content-Length: {size}\r\n\r\n".encode()
+
+
+def _target(session: Session, path: str, **more: str) -> str:
+    """What to ask for; it holds the session's reference, so that no caller keeps it in a variable."""
+    return f"{path}?{urlencode({'session_id': session.ref.get_secret_value(), **more})}"
+
+
 def _limit(broken: str | None) -> float:
     """Seconds for the task to end: of a broken upload it may never, since the server may not know of it."""
     return _TASK_LIMIT if broken is None else 3 * grace()
 
 
-def _put(session: Session, target: str, body: BinaryIO, size: int, on_sent: Sent | None) -> str | None:
+def _put(session: Session, task: TaskRef, body: BinaryIO, size: int, on_sent: Sent | None) -> str | None:
     """Send the file; return what broke on the way, if anything: the task tells what became of it."""
     connection = open_connection(session.url, session.endpoint.trust, _STALL)
     try:
         sock: socket.socket = connection.sock
-        head = f"PUT {target} HTTP/1.0\r\nHost: {urlsplit(session.url).netloc}\r\nUser-Agent: xenpatch\r\n"
-        sock.sendall(f"{head}Content-Length: {size}\r\n\r\n".encode())
+        sock.sendall(_upload_head(session, task, size))
         _expect_ok(sock)
         _stream(sock, body, on_sent)
     except OSError as cut:
@@ -109,9 +118,7 @@ def download(session: Session, path: str, write: Callable[[bytes], object]) -> N
     """
     connection = open_connection(session.url, session.endpoint.trust, _STALL)
     try:
-        connection.request(
-            "GET", f"{path}?{urlencode({'session_id': session.ref})}", headers={"Connection": "close"}
-        )
+        connection.request("GET", _target(session, path), headers={"Connection": "close"})
         response = response_on(connection, _STALL, _DOWNLOAD_LIMIT)
     except BROKEN as cut:
         connection.close()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import XenAPI
+from pydantic import SecretStr
 
 from xenpatch.errors import (
     AnswerUnusable,
@@ -51,7 +52,7 @@ class Endpoint:
 
     urls: tuple[str, ...]
     user: str = "root"
-    password: str = field(default="", repr=False)
+    password: SecretStr = field(default_factory=lambda: SecretStr(""))
     trust: Trust = field(default_factory=Trust)
 
     def __post_init__(self) -> None:
@@ -182,7 +183,7 @@ class Session:
                 return
             args = (self.endpoint.user, self.endpoint.password, "1.0", "xenpatch")
             try:
-                self._ref = SessionRef(self._at_master("session.login_with_password", args))
+                self._ref = SessionRef(SecretStr(self._at_master("session.login_with_password", args)))
             except XapiFailure as refused:
                 if (why := _REFUSALS.get(refused.code)) is None:
                     raise
@@ -211,11 +212,18 @@ class Session:
         transport = OneAttempt(url, self.endpoint.trust, by_our_clock(limit))
         proxy = XenAPI.Session(url, transport=transport)
         try:
-            return _value(method, getattr(proxy, method)(*args))
+            return _value(method, getattr(proxy, method)(*map(_plain, args)))
         except ReplyLost as lost:
             raise type(lost)(method, f"{url}: {lost.reason}") from None
+        except PoolError as failed:  # without the frames in which the arguments are plain
+            raise failed.with_traceback(None) from None
         except xmlrpc.client.Fault as fault:
             raise XapiFailure(method, "FAULT", [str(fault.faultCode), str(fault.faultString)]) from None
+
+
+def _plain(arg: Any) -> Any:
+    """An argument as it is sent; passwords and session references are kept from view until then."""
+    return arg.get_secret_value() if isinstance(arg, SecretStr) else arg
 
 
 def _value(method: str, answer: Any) -> Any:

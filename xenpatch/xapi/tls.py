@@ -40,6 +40,18 @@ class Trust:
             if pem is not None:
                 certificates(pem)
 
+    @property
+    def weakness(self) -> str | None:
+        """In words what ``legacy`` means for whoever uses it; None without it."""
+        if not self.legacy:
+            return None
+        pin = "" if self.pinned_pem else " No certificate is pinned: pin those of the pool's members."
+        return (
+            "legacy TLS is allowed: the certificate is checked, but TLS 1.0 and small keys can be broken by "
+            "who can change the traffic, and the password read. Use it only on a management network that you "
+            f"trust.{pin}"
+        )
+
     @cached_property
     def context(self) -> ssl.SSLContext:
         """A client context that verifies as the table says; `check_peer` completes it after the handshake."""

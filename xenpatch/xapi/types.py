@@ -5,12 +5,15 @@ Everything that outlives a call is keyed by uuid; mixing the two is the classic 
 
 from typing import NewType
 
+from pydantic import SecretStr
+
 PoolRef = NewType("PoolRef", str)
 HostRef = NewType("HostRef", str)
 VmRef = NewType("VmRef", str)
 PatchRef = NewType("PatchRef", str)
 TaskRef = NewType("TaskRef", str)
-SessionRef = NewType("SessionRef", str)
+SessionRef = NewType("SessionRef", SecretStr)
+"""As good as the password, and treated like it."""
 
 PoolUuid = NewType("PoolUuid", str)
 HostUuid = NewType("HostUuid", str)
