@@ -19,8 +19,11 @@ from tests.flows import awkward
 from tests.flows.kit import boots, changes, patch, shell, traces
 from tests.flows.test_remedies import CURED
 from xenpatch.errors import PrecheckRefused, RebootFailed, Refused
+from xenpatch.prechecks.planning import read_obstacles
 from xenpatch.report import RunReport
-from xenpatch.xapi.rights import OF_A_RUN, OF_GIVING_UP
+from xenpatch.xapi.rights import OF_A_RUN, OF_GIVING_UP, read_rights
+from xenpatch.xapi.session import Endpoint, open_session
+from xenpatch.xapi.survey import read_inventory
 
 ROOT = Path(__file__).parents[2]
 TO_PATCH = ROLES.index("pool-admin")
@@ -111,6 +114,18 @@ def leave_a_run(sim: SimulatedPool, folder: Path) -> None:
     sim.faults.add(FaultRule.from_dict(error))
     with pytest.raises(RebootFailed):
         patch(sim, folder / "first", options=CURED)
+
+
+def test_the_least_role_may_look_at_all_that_a_plan_is_made_of(quick_looks: None) -> None:
+    del quick_looks
+    users = [User("anna", PASSWORD, (READ_ONLY,))]
+    with SimulatedPool(Model(hosts=2, vms=2), speed=600, users=users) as sim:
+        endpoint = Endpoint((sim.url,), "anna", SecretStr(PASSWORD))
+        with open_session(endpoint) as session:
+            pool = read_inventory(session)
+            assert read_obstacles(session, pool, tuple(host.uuid for host in pool.hosts)) == {}
+            assert read_rights(session).roles == (READ_ONLY,)
+        assert sim.leaks() == []
 
 
 def test_the_table_of_rights_names_what_takes_a_role_and_asks_for_no_more_than_the_least_one() -> None:
