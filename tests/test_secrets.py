@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import paramiko
 import pytest
 from prefect.settings import PREFECT_HOME
 from pydantic import SecretStr
@@ -51,6 +52,7 @@ class Everything:
 
     def __init__(self, sim: SimulatedPool) -> None:
         self.sessions: set[Ref] = set()
+        self.keys: list[str] = []
         self.told: dict[str, str] = {}
         self.files: list[Path] = []
         sim.db.watch(self._note)
@@ -68,7 +70,7 @@ class Everything:
     def secrets(self) -> set[str]:
         """What must be nowhere."""
         passwords = {ROOT_PASSWORD, USER_PASSWORD, WLB_PASSWORD, WRONG_PASSWORD}
-        return passwords | {ref.removeprefix("OpaqueRef:") for ref in self.sessions}
+        return passwords | {*self.keys} | {ref.removeprefix("OpaqueRef:") for ref in self.sessions}
 
     def leaks(self) -> dict[str, set[str]]:
         """Where secrets are: the name of what holds them, and a few words around each."""
@@ -158,6 +160,15 @@ def test_nothing_secret_is_logged_raised_stored_or_written(
 
     seen.fails(LoginRefused, lambda: patch(pool_of(sim, WRONG_PASSWORD)))
     seen.fails(SshError, lambda: patch(ssh=ssh_of(sim, WRONG_PASSWORD)))
+    key = io.StringIO()
+    paramiko.RSAKey.generate(2048).write_private_key(key)
+    seen.keys = key.getvalue().splitlines()[1:-1]
+    with_key = Dom0SSH(
+        known_hosts=sim.known_hosts.read_text(),
+        private_key=SecretStr(key.getvalue()),
+        port=sim.hosts[0].ssh_port,
+    )
+    seen.fails(SshError, lambda: patch(ssh=with_key))
     breaks(sim, "PUT /pool_patch_upload", error=["INTERNAL_ERROR", "no"])
     seen.fails(PoolError, patch)
     breaks(sim, "VM.pool_migrate", drop="after")
