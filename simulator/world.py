@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from simulator import events, sessions, tasks
 from simulator.call import Call, Ref
-from simulator.performing import carefully, carry_out, objects_of, texts_of
 from simulator.model import User
+from simulator.performing import carefully, carry_out, objects_of, texts_of
 
 if TYPE_CHECKING:
     from simulator.clock import Clock

@@ -11,6 +11,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from rich.console import Console
 
 from simulator import Model, SimulatedPool
@@ -84,7 +85,7 @@ def judging(folder: Path) -> Iterator[Callable[[Case], str]]:
 def _whole() -> bytes:
     saved = bytearray()
     with SimulatedPool(Model(hosts=2, vms=2), speed=600) as sim:
-        endpoint = Endpoint((sim.url,), sim.user, sim.password)
+        endpoint = Endpoint((sim.url,), sim.user, SecretStr(sim.password))
         with open_session(endpoint) as session:
             download(session, "/pool/xmldbdump", saved.extend)
     return bytes(saved)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from pydantic import SecretStr
+
 from xenpatch.xapi.session import Endpoint, Limits, Session
 from xenpatch.xapi.types import SessionRef
 
@@ -82,4 +84,4 @@ class LoggedIn(Session):
 
     def __init__(self, url: str, limit: float = 20.0) -> None:
         super().__init__(Endpoint((url,)), Limits(call=limit, login=limit, master=0.0))
-        self._ref = SessionRef("OpaqueRef:ours")
+        self._ref = SessionRef(SecretStr("OpaqueRef:ours"))

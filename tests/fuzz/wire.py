@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from simulator import Model, SimulatedPool
 from tests.fuzz.dumps import shown
@@ -100,7 +101,7 @@ def _recorded() -> tuple[Inventory, dict[str, dict[str, bytes]]]:
     """A pool, and what it answers to each look."""
     recorded = {}
     with SimulatedPool(Model(hosts=2, vms=2), speed=600) as sim:
-        endpoint = Endpoint((sim.url,), sim.user, sim.password)
+        endpoint = Endpoint((sim.url,), sim.user, SecretStr(sim.password))
         for name, look in LOOKS.items():
             session = _Recording(endpoint)
             session.login()
