@@ -35,6 +35,11 @@ def begin_agent_restart(world: World, agent: Agent) -> None:
     world.spawn(_restart_agent, world, agent)
 
 
+def begin_new_master(world: World, master: Ref) -> None:
+    """Restart the xapi of every host after the same grace; `master` leads then, the others follow it."""
+    world.spawn(_change_master, world, master)
+
+
 def begin_power_on(world: World, host: Ref) -> None:
     """Boot a host that is off."""
     world.spawn(_Start.next_of(world, world.hosts[host]).boot)
@@ -50,9 +55,18 @@ def _power_cycle(world: World, host: HostRuntime, boot_again: bool) -> None:
 def _restart_agent(world: World, agent: Agent) -> None:
     world.clock.sleep(world.durations.shutdown_grace)
     if agent.running:
-        start = _stop(world, agent.runtime, machine=False)
-        start.pause(world.durations.emergency)
-        start.carry_out(booted_at=None)
+        _stop(world, agent.runtime, machine=False).restart()
+
+
+def _change_master(world: World, master: Ref) -> None:
+    world.clock.sleep(world.durations.shutdown_grace)
+    running = [host for host in world.hosts.values() if host.serves]
+    starts = [_stop(world, host, machine=False) for host in running]
+    with world.db.lock:
+        world.db.update("pool", world.pool, master=master)
+        world.forget_volatile()
+    for start in starts:
+        world.spawn(start.restart)
 
 
 def _stop(world: World, host: HostRuntime, *, machine: bool) -> "_Start":
@@ -101,16 +115,21 @@ class _Start:
             return
         delay = fault.delay if fault is not None else 0.0
         self.pause(delay + self.world.durations.down / 2)
-        booted_at = self.world.clock.now()
+        booted_at = self.world.now_at(self.host.ref)
         self.pause(self.world.durations.down / 2)
         self.host.boot_id += 1
         self.host.disabled_until_reboot = False
         self.carry_out(booted_at=booted_at)
 
+    def restart(self) -> None:
+        """Start xapi alone, on a machine that ran on."""
+        self.pause(self.world.durations.emergency)
+        self.carry_out(booted_at=None)
+
     def carry_out(self, *, booted_at: float | None) -> None:
         """Go through xapi's phases, from the first listener to the host enabled.
 
-        `booted_at` is None if the machine ran on.
+        `booted_at`, by the host's clock, is None if the machine ran on.
         """
         leads = self.host.ref == self.world.master
         self.host.phase = Phase.STARTING if leads else Phase.BOOTING_EMERGENCY
@@ -122,7 +141,7 @@ class _Start:
             self.pause(self.world.durations.emergency)
         _refresh_records(self.world, self.host, booted_at)
         self.pause(self.world.durations.until_enabled / 2)
-        _plug_storage(self.world.db, self.host.ref)
+        _plug_storage(self.world, self.host.ref)
         self.pause(self.world.durations.until_enabled / 2)
         self.host.phase = Phase.UP
         _consider_enabling(self.world, self.host)
@@ -171,7 +190,7 @@ def _say_hello(world: World, slave: HostRuntime) -> bool:
 
 def _refresh_records(world: World, host: HostRuntime, booted_at: float | None) -> None:
     """Write into the database what the host finds out about itself."""
-    now = world.clock.now()
+    now = world.now_at(host.ref)
     with world.db.lock:
         if booted_at is not None:
             for pbd in world.db.get("host", host.ref)["PBDs"]:
@@ -187,10 +206,13 @@ def _set_time(db: Database, host: Ref, key: str, seconds: float) -> None:
     db.set_in_map("host", host, "other_config", key, ocaml_float(int(seconds)))
 
 
-def _plug_storage(db: Database, host: Ref) -> None:
-    for pbd in db.get("host", host)["PBDs"]:
-        with contextlib.suppress(XapiError):
-            attach(db, pbd)
+def _plug_storage(world: World, host: Ref) -> None:
+    """Plug each PBD as PBD.plug does, faults included; one that fails stays unplugged, and is no error."""
+    for pbd in world.db.get("host", host)["PBDs"]:
+        failure = world.fault_for("PBD.plug", [pbd])
+        if failure is None or not failure.error:
+            with contextlib.suppress(XapiError):
+                attach(world.db, pbd)
 
 
 def _consider_enabling(world: World, host: HostRuntime) -> None:

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from simulator.allowed_operations import refresh_vm
 from simulator.call import NULL, Ref
-from simulator.clock import Clock
 from simulator.database import Database, Row
 from simulator.dates import iso8601
 from simulator.processors import flags
@@ -16,8 +15,8 @@ from simulator.vm_record import has_booted_hvm, remember_boot, will_boot_hvm
 _NO_DOMAIN: Final = -1
 
 
-def boot(db: Database, clock: Clock, vm: Ref, host: Ref, *, paused: bool) -> None:
-    """Let a halted VM run on a host."""
+def boot(db: Database, vm: Ref, host: Ref, now: float, *, paused: bool) -> None:
+    """Let a halted VM run on a host, whose clock says `now`."""
     with db.lock:
         remember_boot(db, vm)
         row = db.get("VM", vm)
@@ -26,7 +25,7 @@ def boot(db: Database, clock: Clock, vm: Ref, host: Ref, *, paused: bool) -> Non
             db.update("VBD", vbd, currently_attached=hvm or not db.get("VBD", vbd)["empty"])
         for vif in row["VIFs"]:
             db.update("VIF", vif, currently_attached=True)
-        _set_metrics(db, vm, start_time=iso8601(clock.now()), VCPUs__number=row["VCPUs__at_startup"])
+        _set_metrics(db, vm, start_time=iso8601(now), VCPUs__number=row["VCPUs__at_startup"])
         appear(db, vm, host, power_state="Paused" if paused else "Running")
 
 

@@ -8,6 +8,7 @@ MODULES: Final = (
     "backup",
     "events",
     "host",
+    "membership",
     "messages",
     "migration",
     "pbd",

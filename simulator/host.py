@@ -117,7 +117,7 @@ def restart_agent(call: Call, host: Ref) -> None:
 def get_servertime(call: Call, host: Ref) -> str:
     """Return the host's clock, in UTC."""
     contact(call.world, host)
-    return iso8601(call.clock.now())
+    return iso8601(call.world.now_at(host))
 
 
 @message("host.get_server_localtime")

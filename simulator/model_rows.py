@@ -21,6 +21,15 @@ def fill(db: Database, model: Model, release: Release, now: float) -> None:
     _Maker(db, model, release, int(now)).make()
 
 
+def add_host(db: Database, release: Release, now: float, name: str) -> Ref:
+    """Add the rows of a further host, like those of a made pool, to one; it has no VM."""
+    (shared,), (tools,) = db.find("SR", type="nfs"), db.find("SR", name__label="XenServer Tools")
+    (network,) = db.find("network", bridge="xenbr0")
+    number = len(db.rows("host")) + 1
+    macs = count(256 * number)
+    return _Maker(db, Model(), release, int(now), [], shared, tools, network, macs).host(number, name)
+
+
 def software_version(release: Release) -> dict[str, str]:
     """Return what a host of a release says of itself."""
     short = ".".join(release.name.split(".")[:2])

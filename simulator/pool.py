@@ -168,6 +168,20 @@ class SimulatedPool:
         ]
         return sessions_left + tasks_left + disabled
 
+    def join(self, name: str) -> None:
+        """Have a further host join a made pool: up, in service, without a VM and without any hotfix.
+
+        Its TLS certificates are those of the pool, which do not name its address.
+        """
+        host = model_rows.add_host(self.db, self.world.release, self.clock.now(), name)
+        last = max(int(each.address.rpartition(".")[2]) for each in self.world.hosts.values())
+        runtime = HostRuntime(host, f"127.0.0.{last + 1}", packages=list(SHIPPED))
+        self.world.hosts = {**self.world.hosts, host: runtime}
+        self.db.update("host", host, address=runtime.address)
+        host_operations.refresh(self.db, host)
+        self._give_listeners(runtime)
+        runtime.open_listeners()
+
     def describe(self) -> dict[str, Any]:
         """Return where and how to reach the pool, ready for JSON."""
         plain = ("url", "tls_url", "legacy_tls_url", "user", "password")
@@ -200,28 +214,32 @@ class SimulatedPool:
         keys.mkdir(exist_ok=True)
         with _making_keys:
             certificates = tls.make_certificates(keys, addresses)
-            host_keys = [_host_key(self._keys, self.db.get("host", ref)["uuid"]) for ref in self.world.hosts]
-        contexts = (None, tls.modern_context(certificates), tls.legacy_context(certificates))
+        self._contexts = (None, tls.modern_context(certificates), tls.legacy_context(certificates))
         self.certificate = certificates.bundle
-        known_hosts = []
-        for runtime, key in zip(self.world.hosts.values(), host_keys, strict=True):
-            router = Router(self.world, runtime.ref)
-            runtime.listeners = [
-                HttpListener(self.world, (runtime.address, self.port + place), router.serve, context)
-                for place, context in enumerate(contexts)
-            ]
-            runtime.machine_listeners = [
-                ssh.Dom0Server(
-                    runtime.address,
-                    self.port + 3,
-                    key=key,
-                    check_password=lambda given: given == self.password,
-                    dom0=ControlDomain(self.db, runtime),
-                )
-            ]
-            known_hosts.append(ssh.known_hosts_line(runtime.address, self.port + 3, key) + "\n")
         self.known_hosts = self._folder / "known_hosts"
-        self.known_hosts.write_text("".join(known_hosts))
+        self.known_hosts.write_text("")
+        for runtime in self.world.hosts.values():
+            self._give_listeners(runtime)
+
+    def _give_listeners(self, runtime: HostRuntime) -> None:
+        router = Router(self.world, runtime.ref)
+        runtime.listeners = [
+            HttpListener(self.world, (runtime.address, self.port + place), router.serve, context)
+            for place, context in enumerate(self._contexts)
+        ]
+        with _making_keys:
+            key = _host_key(self._keys, str(self.db.get("host", runtime.ref)["uuid"]))
+        runtime.machine_listeners = [
+            ssh.Dom0Server(
+                runtime.address,
+                self.port + 3,
+                key=key,
+                check_password=lambda given: given == self.password,
+                dom0=ControlDomain(self.db, runtime),
+            )
+        ]
+        with self.known_hosts.open("a") as known:
+            known.write(ssh.known_hosts_line(runtime.address, self.port + 3, key) + "\n")
 
     def _make_sample(self) -> None:
         sample = make_sample(self._folder, host_versions.product_version(self.db, self.world.master))

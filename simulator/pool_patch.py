@@ -108,7 +108,7 @@ def _apply(call: Call, patch: Ref, agent: Agent, update: UpdateInfo) -> str:
         raise XapiError("PATCH_APPLY_FAILED", failure.fail)
     with call.db.lock:
         agent.assert_running()
-        now = call.clock.now()
+        now = call.world.now_at(host.ref)
         add_record(call.db, patch, host.ref, now)
         _install(host, update, now)
         synchronise(call.db, host)

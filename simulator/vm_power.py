@@ -147,7 +147,7 @@ def _start(call: Call, vm: Ref, name: str, choose: _Choice, *, paused: bool) -> 
             with call.db.lock:
                 agent.assert_running()
                 _protect(call.db, vm)
-                guest.boot(call.db, call.clock, vm, host, paused=paused)
+                guest.boot(call.db, vm, host, call.world.now_at(host), paused=paused)
 
 
 def _resume(call: Call, vm: Ref, name: str, choose: _Choice, *, paused: bool, force: bool) -> None:
@@ -188,7 +188,7 @@ def _boot_again(call: Call, vm: Ref, agent: Agent) -> None:
     _work(call, agent, call.world.durations.vm_start)
     with call.db.lock:
         agent.assert_running()
-        guest.boot(call.db, call.clock, vm, agent.runtime.ref, paused=False)
+        guest.boot(call.db, vm, agent.runtime.ref, call.world.now_at(agent.runtime.ref), paused=False)
 
 
 def _contact_home(call: Call, vm: Ref) -> Agent:

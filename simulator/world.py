@@ -112,6 +112,8 @@ class HostRuntime:
     """/var/patch/applied by pool_patch uuid."""
     packages: list[str] = field(default_factory=list)
     """Installed rpm packages, name-version-release.arch."""
+    clock_ahead: float = 0.0
+    """Seconds by which its clock is ahead of the simulated time; negative where it is behind."""
     boot_id: int = 0
     """Grows at every boot, so that work begun before one can tell."""
     agent_starts: int = 0
@@ -175,6 +177,10 @@ class World:
     def master(self) -> Ref:
         """The host that is the pool's master."""
         return Ref(self.db.get("pool", self.pool)["master"])
+
+    def now_at(self, host: Ref) -> float:
+        """Return what a host's own clock says, in seconds since the epoch."""
+        return self.clock.now() + self.hosts[host].clock_ahead
 
     def name_of(self, host: Ref) -> str:
         """Return what people call a host."""
