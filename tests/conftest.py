@@ -5,11 +5,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from simulator import Model, SimulatedPool
+from tests.simulated import Simulated
 
 # Read when Prefect and the tasks are imported, which is before any fixture runs.
 os.environ |= {
@@ -72,9 +75,26 @@ def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def small_pool(quick_looks: None) -> Iterator[SimulatedPool]:
-    """A simulated pool of two hosts and two running VMs; what a test leaves behind on it fails the test."""
+def simulated(request: pytest.FixtureRequest) -> Iterator[Simulated]:
+    """Make simulated pools; what a test leaves behind on them fails the test.
+
+    The marker `leaves` names what a test cannot but leave.
+    """
+    marker = request.node.get_closest_marker("leaves")
+    made: list[SimulatedPool] = []
+    with ExitStack() as pools:
+
+        def make(model: Model | Path, *, speed: float = 600, **more: Any) -> SimulatedPool:
+            made.append(pools.enter_context(SimulatedPool(model, speed=speed, **more)))
+            return made[-1]
+
+        yield make
+        left = [leak for pool in made for leak in pool.leaks()]
+        assert left == list(marker.args if marker else ())
+
+
+@pytest.fixture
+def small_pool(quick_looks: None, simulated: Simulated) -> SimulatedPool:
+    """A simulated pool of two hosts and two running VMs."""
     del quick_looks
-    with SimulatedPool(Model(hosts=2, vms=2), speed=600) as pool:
-        yield pool
-        assert pool.leaks() == []
+    return simulated(Model(hosts=2, vms=2))

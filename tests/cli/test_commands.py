@@ -17,6 +17,7 @@ from prefect.settings import PREFECT_API_URL
 
 from simulator import FaultRule, Model, SimulatedPool
 from tests.flows.kit import boots, changes, places
+from tests.simulated import Simulated
 
 Result = subprocess.CompletedProcess[str]
 
@@ -40,11 +41,10 @@ def xenpatch(*args: object, password: str | None = None, folder: Path | None = N
 
 
 @pytest.fixture
-def sim(prefect_server: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedPool]:
+def sim(prefect_server: object, monkeypatch: pytest.MonkeyPatch, simulated: Simulated) -> SimulatedPool:
     del prefect_server
     monkeypatch.setenv("XENPATCH_POLL_SECONDS", "0.05")
-    with SimulatedPool(Model(hosts=2, vms=2), speed=600) as pool:
-        yield pool
+    return simulated(Model(hosts=2, vms=2))
 
 
 def job(sim: SimulatedPool) -> tuple[object, ...]:

@@ -73,6 +73,13 @@ def home(sim: SimulatedPool, name: str) -> str:
     return str(sim.db.get("VM", vm(sim, name))["resident_on"])
 
 
+def pbd(sim: SimulatedPool, host: str, sr: str) -> str:
+    """How the host of that name reaches the SR of that name: the PBD."""
+    (where,), (what,) = sim.db.find("host", name__label=host), sim.db.find("SR", name__label=sr)
+    (found,) = sim.db.find("PBD", host=where, SR=what)
+    return str(found)
+
+
 def insert_local_cd(sim: SimulatedPool, name: str) -> str:
     """Put the disc of a host's own drive into a VM's; the VDI."""
     host = home(sim, name)

@@ -1,12 +1,12 @@
 """Where VMs end, and how many hosts are out of service at once, is the operator's choice."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from simulator import Model, SimulatedPool
 from tests.flows.kit import boots, patch, places, power_changes, traces
+from tests.simulated import Simulated
 from xenpatch.options import PatchOptions
 from xenpatch.plan import history
 from xenpatch.plan.history import MoveRecord, RebootRecord
@@ -15,12 +15,10 @@ from xenpatch.xapi.types import PoolUuid
 
 
 @pytest.fixture
-def wide(prefect_server: object, quick_looks: None) -> Iterator[SimulatedPool]:
+def wide(prefect_server: object, quick_looks: None, simulated: Simulated) -> SimulatedPool:
     """Five hosts with room for waves, slow enough for reboots to take longer than what we do meanwhile."""
     del prefect_server, quick_looks
-    with SimulatedPool(Model(hosts=5, vms=5, memory_gib=16), speed=30) as pool:
-        yield pool
-        assert pool.leaks() == []
+    return simulated(Model(hosts=5, vms=5, memory_gib=16), speed=30)
 
 
 def moves(sim: SimulatedPool) -> int:

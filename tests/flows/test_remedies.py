@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from simulator import FaultRule, Model, SimulatedPool
+from simulator import Model, SimulatedPool
 from tests.flows import awkward
-from tests.flows.kit import boots, changes, patch, places, power_changes, traces
+from tests.flows.kit import boots, changes, fault, patch, places, power_changes, traces
+from tests.simulated import Simulated
 from xenpatch.errors import PrecheckRefused, RebootFailed, StepFailed
 from xenpatch.options import How, PatchOptions, Remedies
 
@@ -39,13 +39,12 @@ HA_AGAIN = {"+VDI", "-VDI", "SR.VDIs", "pool.ha_statefiles", "host.ha_statefiles
 
 
 @pytest.fixture
-def awkward_pool(prefect_server: object, quick_looks: None) -> Iterator[SimulatedPool]:
+def awkward_pool(prefect_server: object, quick_looks: None, simulated: Simulated) -> SimulatedPool:
     """Three hosts, nine VMs, and everything that can stand in the way."""
     del prefect_server, quick_looks
-    with SimulatedPool(Model(hosts=3, vms=9), speed=600) as pool:
-        awkward.make_awkward(pool)
-        yield pool
-        assert pool.leaks() == []
+    pool = simulated(Model(hosts=3, vms=9))
+    awkward.make_awkward(pool)
+    return pool
 
 
 def test_a_pool_with_everything_in_the_way_is_patched_and_differs_in_nothing_else(
@@ -96,11 +95,7 @@ def test_what_was_put_aside_is_back_after_a_failure_and_put_aside_again_by_the_n
         awkward.enable_ha(api, awkward.vm(sim, "vm-web-1"))
     awkward.insert_local_cd(sim, "vm-db-1")
     drive = awkward.drive(sim, "vm-db-1")
-    sim.faults.add(
-        FaultRule.from_dict(
-            {"call": "host.reboot", "do": {"error": ["INTERNAL_ERROR", "no"]}, "object": "xs2"}
-        )
-    )
+    fault(sim, "host.reboot", {"error": ["INTERNAL_ERROR", "no"]}, object="xs2")
 
     with pytest.raises(RebootFailed):
         patch(sim, tmp_path, options=CURED)
@@ -122,11 +117,7 @@ def test_an_undo_that_fails_is_the_runs_failure_and_is_made_up_for_by_the_next_r
     with awkward.client(sim) as api:
         awkward.enable_ha(api, awkward.vm(sim, "vm-web-1"))
     awkward.insert_local_cd(sim, "vm-db-1")
-    sim.faults.add(
-        FaultRule.from_dict(
-            {"call": "pool.enable_ha", "do": {"error": ["CANNOT_FIND_STATE_PARTITION"]}, "times": 2}
-        )
-    )
+    fault(sim, "pool.enable_ha", {"error": ["CANNOT_FIND_STATE_PARTITION"]}, times=2)
 
     with pytest.raises(StepFailed) as failed:
         patch(sim, tmp_path, options=CURED)
@@ -150,11 +141,7 @@ def test_a_refusal_after_the_remedies_gives_the_pool_back_as_it_was(
     (pool,) = sim.db.rows("pool")
     sim.db.update("pool", pool, wlb_enabled=True, wlb_url="wlb.example.com:8012")
     before = awkward.dump(sim)
-    sim.faults.add(
-        FaultRule.from_dict(
-            {"call": "pool_patch.precheck", "do": {"error": ["PATCH_PRECHECK_FAILED_VM_RUNNING"]}, "skip": 3}
-        )
-    )
+    fault(sim, "pool_patch.precheck", {"error": ["PATCH_PRECHECK_FAILED_VM_RUNNING"]}, skip=3)
 
     with pytest.raises(PrecheckRefused):
         patch(sim, tmp_path, options=CURED)
@@ -194,11 +181,7 @@ def test_a_shutdown_that_the_guest_refuses_puts_the_host_back_and_says_so(
 ) -> None:
     awkward.give_local_disk(sim, "vm-web-1")
     before = places(sim)
-    sim.faults.add(
-        FaultRule.from_dict(
-            {"call": "VM.clean_shutdown", "do": {"error": ["VM_FAILED_SHUTDOWN_ACKNOWLEDGMENT"]}}
-        )
-    )
+    fault(sim, "VM.clean_shutdown", {"error": ["VM_FAILED_SHUTDOWN_ACKNOWLEDGMENT"]})
     options = PatchOptions(stop={"vm-web-1": How.SHUTDOWN})
 
     with pytest.raises(StepFailed, match="vm-web-1 could not be stopped"):

@@ -13,9 +13,9 @@ import pytest
 
 from flows.abandon_pool import abandon_pool
 from flows.resume_pool import resume_pool
-from simulator import FaultRule, SimulatedPool
+from simulator import SimulatedPool
 from tests.flows import awkward
-from tests.flows.kit import Somebody, block, boots, patch, places, power_changes, traces
+from tests.flows.kit import Somebody, block, boots, fault, patch, places, power_changes, traces
 from xenpatch.errors import LockLost, RebootFailed, Refused, RunInProgress, Stopped
 from xenpatch.options import How, PatchOptions
 from xenpatch.progress import subscribe
@@ -32,11 +32,7 @@ def short_silence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def dies_at_the_reboot_of(sim: SimulatedPool, folder: Path, host: str, options: PatchOptions) -> None:
     """A run that ends there, and the record as a killed one leaves it: without a word that it has stopped."""
-    sim.faults.add(
-        FaultRule.from_dict(
-            {"call": "host.reboot", "do": {"error": ["INTERNAL_ERROR", "killed"]}, "object": host}
-        )
-    )
+    fault(sim, "host.reboot", {"error": ["INTERNAL_ERROR", "killed"]}, object=host)
     with pytest.raises(RebootFailed):
         patch(sim, folder, options=options)
     ((pool, row),) = sim.db.rows("pool").items()

@@ -5,16 +5,27 @@ The numbers are those of the vendor's own issues (CA-, SCTX-), as its published 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from flows.patch_pool import patch_pool
-from simulator import FaultRule, Model, SimulatedPool
+from simulator import Model, SimulatedPool
 from simulator.hotfix import make_sample
 from tests.flows import awkward
-from tests.flows.kit import Somebody, block, boots, changes, patch, places, power_changes, traces
+from tests.flows.kit import (
+    Somebody,
+    block,
+    boots,
+    changes,
+    fault,
+    host_ref,
+    patch,
+    places,
+    power_changes,
+    traces,
+)
+from tests.simulated import Simulated
 from xenpatch import record
 from xenpatch.errors import ApplyFailed, PrecheckRefused, RebootFailed, StepFailed, UploadFailed
 from xenpatch.options import How, PatchOptions, Remedies
@@ -29,21 +40,10 @@ CURED = PatchOptions(remedy=Remedies.ALL)
 
 
 @pytest.fixture
-def two(prefect_server: object, quick_looks: None) -> Iterator[SimulatedPool]:
+def two(prefect_server: object, quick_looks: None, simulated: Simulated) -> SimulatedPool:
     """Two hosts and two VMs."""
     del prefect_server, quick_looks
-    with SimulatedPool(Model(hosts=2, vms=2), speed=600) as pool:
-        yield pool
-        assert pool.leaks() == []
-
-
-def fault(sim: SimulatedPool, call: str, do: dict[str, object], **more: object) -> None:
-    sim.faults.add(FaultRule.from_dict({"call": call, "do": do, **more}))
-
-
-def host_ref(sim: SimulatedPool, name: str) -> str:
-    (ref,) = [ref for ref, row in sim.db.rows("host").items() if row["name__label"] == name]
-    return ref
+    return simulated(Model(hosts=2, vms=2))
 
 
 def test_the_master_reboots_first_whatever_its_name(two: SimulatedPool, tmp_path: Path) -> None:
@@ -161,12 +161,16 @@ def test_a_host_that_the_master_does_not_know_for_a_moment_is_waited_for(
     assert boots(two) == ["xs1", "xs2"]
 
 
-def test_a_pool_without_vms_is_patched(prefect_server: object, quick_looks: None, tmp_path: Path) -> None:
+def test_a_pool_without_vms_is_patched(
+    prefect_server: object, quick_looks: None, simulated: Simulated, tmp_path: Path
+) -> None:
     """CA-220049: emptying a host of a plain pool crashed."""
     del prefect_server, quick_looks
-    with SimulatedPool(Model(hosts=2, vms=0), speed=600) as empty:
-        patch(empty, tmp_path)
-        assert boots(empty) == ["xs1", "xs2"]
+    empty = simulated(Model(hosts=2, vms=0))
+
+    patch(empty, tmp_path)
+
+    assert boots(empty) == ["xs1", "xs2"]
 
 
 def test_nothing_of_one_hotfix_is_left_for_the_run_of_the_next(two: SimulatedPool, tmp_path: Path) -> None:
@@ -276,16 +280,22 @@ def test_an_upload_that_found_no_space_is_not_taken_for_one_that_was_made(
 
 
 def test_space_is_checked_on_the_only_host_of_a_pool_too(
-    prefect_server: object, quick_looks: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prefect_server: object,
+    quick_looks: None,
+    simulated: Simulated,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """CA-265172: the check of disk space left standalone hosts out."""
     del prefect_server, quick_looks
     monkeypatch.setattr("simulator.control_domain._FREE_KIB", 1024)
-    with SimulatedPool(Model(hosts=1, vms=0), speed=600) as single:
-        with pytest.raises(PrecheckRefused) as refused:
-            patch(single, tmp_path, ssh=True)
-        assert [each.subject for each in refused.value.findings if each.check == "disk space"] == ["xs1"]
-        assert boots(single) == []
+    single = simulated(Model(hosts=1, vms=0))
+
+    with pytest.raises(PrecheckRefused) as refused:
+        patch(single, tmp_path, ssh=True)
+
+    assert [each.subject for each in refused.value.findings if each.check == "disk space"] == ["xs1"]
+    assert boots(single) == []
 
 
 def test_a_host_that_has_the_hotfix_already_does_not_stop_the_run(two: SimulatedPool, tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
 """Every member leads to the master, also one that nobody named and that was learnt of later."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 from pydantic import SecretStr
 
 from simulator import FaultRule, Model, SimulatedPool
 from simulator.tls import make_certificates
+from tests.simulated import Simulated
 from xenpatch.errors import Untrusted, WaitTimeout
 from xenpatch.waiting import NotYet, wait_for
 from xenpatch.xapi.members import Members
@@ -20,12 +20,11 @@ ADDRESSES = ["10.0.0.1", "10.0.0.2", "", "10.0.0.3"]
 
 
 @pytest.fixture
-def empty_pool(quick_looks: None) -> Iterator[SimulatedPool]:
+def empty_pool(quick_looks: None, simulated: Simulated) -> SimulatedPool:
     """Three hosts without a VM; one that goes down stays down."""
     del quick_looks
     stays_down = FaultRule.from_dict({"call": "boot", "do": {"never": True}, "times": "always"})
-    with SimulatedPool(Model(hosts=3, vms=0), speed=600, faults=[stays_down]) as pool:
-        yield pool
+    return simulated(Model(hosts=3, vms=0), faults=[stays_down])
 
 
 def at_slave(sim: SimulatedPool) -> Endpoint:
