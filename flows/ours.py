@@ -13,6 +13,7 @@ from tasks.remedies import put_back_at_last
 from xenpatch.errors import (
     LockLost,
     PoolError,
+    RecordGone,
     ReplyLost,
     StepFailed,
     Stopped,
@@ -68,6 +69,8 @@ def _with_all_put_back(
     pool: XenServerPool, run: RunId, failed: BaseException, aside: list[Remedy]
 ) -> BaseException:
     """The failure, once what was put aside for the run is back; that this failed, too, is said beside it."""
+    if isinstance(failed, RecordGone) and aside:
+        return RecordGone(f"{failed} {_still(aside)}")
     if not isinstance(failed, PoolError | Stopped) or isinstance(failed, LockLost):
         return failed
     try:
@@ -75,11 +78,15 @@ def _with_all_put_back(
     except LockLost as lost:
         return lost
     except Unreachable:
-        names = ", ".join(f"{remedy.kind} of {remedy.name}" for remedy in aside)
-        return StepFailed(f"{failed} Still as the run put it aside: {names}.") if aside else failed
+        return StepFailed(f"{failed} {_still(aside)}") if aside else failed
     except PoolError as also:
         return failed if str(also) in str(failed) else StepFailed(f"{failed} Moreover, {also}")
     return failed
+
+
+def _still(aside: list[Remedy]) -> str:
+    names = ", ".join(f"{remedy.kind} of {remedy.name}" for remedy in aside)
+    return f"Still as the run put it aside: {names}."
 
 
 @contextmanager

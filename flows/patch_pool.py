@@ -98,8 +98,8 @@ def _patch(
     restart_toolstacks(pool, run, bundle)
     restart_vms(pool, run, bundle, options)
     put_back(pool, run)
-    finish(pool, run, bundle, options)
     left = what_is_left(pool, bundle)
+    finish(pool, run, bundle, options)
     happened = conductor().happened() if hosts else None
     return job.report(hosts=hosts, findings=findings, backup=str(backup), happened=happened, left=left)
 

@@ -12,7 +12,7 @@ from tasks.connection import connected
 from tasks.retries import RETRIED
 from tasks.telling import telling
 from xenpatch import record
-from xenpatch.guidance.pending import pending
+from xenpatch.guidance.pending import contradictions, pending
 from xenpatch.guidance.tasks import markdown, sentences
 from xenpatch.hotfix.bundle import Bundle
 from xenpatch.progress import Step
@@ -42,4 +42,5 @@ def hand_over(pool: XenServerPool, run: RunId, bundle: Bundle, file: Path | None
 def what_is_left(pool: XenServerPool, bundle: Bundle) -> tuple[str, ...]:
     """What hotfixes ask for and this run was not to do, as sentences."""
     with connected(pool) as session:
-        return tuple(sentences(pending(read_inventory(session), bundle.uuids)))
+        seen = read_inventory(session)
+    return (*sentences(pending(seen, bundle.uuids)), *contradictions(seen, bundle.uuids))

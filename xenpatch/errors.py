@@ -24,6 +24,7 @@ XenpatchError
     ├── WaitTimeout       something awaited did not come about in its time
     ├── Interrupted       a person stopped the run in the middle
     ├── LockLost          the run record on the pool is no longer ours
+    │   └── RecordGone        it is nobody's: it was removed, or the database was put back
     └── StepFailed        a step of the run could not be made so
         ├── UploadFailed
         │   └── HotfixChanged the file is no longer the one that was verified
@@ -185,6 +186,10 @@ class Interrupted(PoolError):
 
 class LockLost(PoolError):
     """The run record on the pool belongs to another run now, so this one must not act any more."""
+
+
+class RecordGone(LockLost):
+    """No run holds the pool, though this one did: nobody else will finish or undo what it has begun."""
 
 
 class StepFailed(PoolError):

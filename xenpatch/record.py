@@ -12,6 +12,7 @@
 | xenpatch-disabled            | host | that a run disabled it                                        |
 | xenpatch-before              | host | what it was like before; removed when it is verified          |
 | xenpatch-reboot              | host | the boot time in which it was told to reboot                  |
+| xenpatch-boot-<hotfix>       | host | the boot time in which it was without that hotfix             |
 
 `pool.add_to_other_config` fails with MAP_DUPLICATE_KEY when the key exists (XenAPI), from whatever
 machine it comes: two runs on one pool are impossible.
@@ -24,7 +25,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import NewType
 
-from xenpatch.errors import LockLost, Refused, ReplyLost, RunInProgress, XapiFailure, during
+from xenpatch.errors import (
+    LockLost,
+    RecordGone,
+    Refused,
+    ReplyLost,
+    RunInProgress,
+    XapiFailure,
+    during,
+)
 from xenpatch.hotfix.manifest import HotfixUuid
 from xenpatch.xapi.inventory import Inventory
 from xenpatch.xapi.objects import host_ref, pool_config, pool_ref
@@ -181,13 +190,22 @@ def beat(session: Session, run: RunId) -> None:
 def assert_ours(session: Session, run: RunId) -> None:
     """Read the lock again before a destructive step; raise LockLost when it is not this run's any more.
 
+    RecordGone when it is nobody's.
+
     Nor may a run act that was declared dead.
     """
     found = pool_config(session)
     holder = owner(found)
+    if holder is None:
+        raise RecordGone(
+            "the run record is gone from the pool: somebody has removed it, or put the pool's database back "
+            f"to an older state. This run ({run}) stops here and touches nothing more. `xenpatch status` "
+            "shows which hosts are out of service. Start again to go on from what the pool is now; VMs that "
+            "are away come home only if the pool still knows their homes."
+        )
     if holder != run:
         raise LockLost(
-            f"the pool's run record belongs to {holder or 'nobody'} now, not to this run ({run}); "
+            f"the pool's run record belongs to {holder} now, not to this run ({run}); "
             "this run stops here and touches nothing more"
         )
     if (reason := stop_reason(found)) is not None:

@@ -60,13 +60,14 @@ class RunReport:
 
     @property
     def mixed_seconds(self) -> float:
-        """How long hosts of both levels ran side by side, by the pool's clocks.
+        """How long hosts of both levels ran side by side, by the master's clock.
 
         From the first host's boot with the hotfix until the last one without it went down.
         """
         boots = [host.rebooted for host in self.hosts if host.rebooted is not None]
         downs = [boot.down_at for boot in boots if boot.down_at is not None]
-        began = [*(boot.after for boot in boots), *self.earlier_boots]
+        ups = (boot.after if boot.up_at is None else boot.up_at for boot in boots)
+        began = [*ups, *self.earlier_boots]
         return max(max(downs) - min(began), 0.0) if downs else 0.0
 
     @property

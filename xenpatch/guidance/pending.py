@@ -68,6 +68,22 @@ def pending(pool: Inventory, hotfixes: Collection[HotfixUuid] | None = None) -> 
     return Pending(tuple(sorted(hosts, key=lambda task: order.index(task.guidance))), tuple(vms))
 
 
+def contradictions(pool: Inventory, hotfixes: Collection[HotfixUuid]) -> Iterator[str]:
+    """The hosts whose clocks will say, once the run's notes are gone, that they still wait, as sentences."""
+    for host in pool.hosts:
+        names = [
+            host.patches[uuid].name
+            for uuid in hotfixes
+            if host.reboot_pending_by_clock(uuid) and not host.reboot_pending(uuid)
+        ]
+        if names:
+            yield (
+                f"{host.name} has been rebooted since {', '.join(names)} was applied, but its clock was set "
+                "back meanwhile: by that clock it still waits, and another run would reboot it again. Set "
+                "its clock, and restart its toolstack (xe-toolstack-restart)."
+            )
+
+
 def _of_host(pool: Inventory, host: Host, applied: Collection[AppliedPatch]) -> Iterator[HostTask]:
     for guidance, waits in _WAITS.items():
         names = [

@@ -18,6 +18,7 @@ from xenpatch.prechecks.planning import hosts_to_do, is_chosen, make_plan, read_
 from xenpatch.record import BEFORE, DISABLED, RunId, RunRecord
 from xenpatch.sleepers import still_asleep
 from xenpatch.steps import asleep, maintenance
+from xenpatch.steps.reboot import note_boot
 from xenpatch.xapi.inventory import Host, Inventory, Vm
 from xenpatch.xapi.objects import pool_config
 from xenpatch.xapi.session import Session
@@ -50,7 +51,7 @@ def recorded(session: Session) -> tuple[Bundle, PatchOptions]:
 
 
 def begin(session: Session, run: RunId, bundle: Bundle, options: PatchOptions) -> None:
-    """Make the pool ours, and write down on each host whose home it is.
+    """Make the pool ours, and write down on each host whose home it is, and its boot before the hotfixes.
 
     A run that continues a stopped one keeps what that one wrote, and puts hosts that it had disabled and that
     need no reboot any more into service again, with the VMs that it had stopped there. Raises RunInProgress.
@@ -59,6 +60,7 @@ def begin(session: Session, run: RunId, bundle: Bundle, options: PatchOptions) -
     pool = read_inventory(session)
     for host in pool.hosts:
         record.write_homes(session, pool, host.uuid)
+        note_boot(session, host, bundle)
         ours = DISABLED in host.other_config and not host.enabled
         if ours and not bundle.to_reboot(host):
             maintenance.put_into_service(session, host.uuid)
@@ -80,7 +82,7 @@ def withdraw(session: Session, run: RunId, bundle: Bundle) -> bool:
 def give_back(session: Session, run: RunId, pool: Inventory) -> None:
     """Remove every mark of the run, from the hosts first and from the pool last; safe to call again."""
     for host in pool.hosts:
-        maintenance.leave(session, host.uuid)
+        maintenance.leave(session, host.uuid, for_good=True)
     record.release(session, run)
 
 
@@ -115,8 +117,8 @@ def end(session: Session, run: RunId, bundle: Bundle, options: PatchOptions) -> 
     wrong += [f"{sleeper.name} is still stopped" for sleeper, _ in still_asleep(pool)]
     if wrong:
         raise VerificationFailed(
-            f"{pool.name} is not as it should be at the end: {'; '.join(wrong)}. Nothing more was touched. "
-            "Start again to have it put right."
+            f"{pool.name} is not as it should be at the end: {'; '.join(wrong)}. Nothing more was "
+            "touched, and the run record is kept. Cure this and start again to finish the run."
         )
     give_back(session, run, pool)
     return read_inventory(session)

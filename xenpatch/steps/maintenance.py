@@ -12,6 +12,7 @@ from xenpatch.xapi import tasks
 from xenpatch.xapi.objects import host_ref
 from xenpatch.xapi.one_host import resident_names
 from xenpatch.xapi.session import Session
+from xenpatch.xapi.survey import BOOT
 from xenpatch.xapi.types import HostUuid
 
 MODE = "MAINTENANCE_MODE"
@@ -40,15 +41,17 @@ def prove_empty(session: Session, host: HostUuid) -> None:
         raise DrainFailed(f"{here['name_label']} still holds {', '.join(residents)}; it was not rebooted")
 
 
-def leave(session: Session, host: HostUuid) -> None:
+def leave(session: Session, host: HostUuid, *, for_good: bool = False) -> None:
     """Remove what marks the host as out of service and whose home it is; safe to call again.
+
+    What proves its reboot stays until the run is over, `for_good`.
 
     Not before its VMs are back: until then it tells a person, and XenCenter, which ones they are.
     """
     ref = host_ref(session, host)
     present = session.read("host.get_other_config", ref)
     for key in present:
-        if key in KEYS or key.startswith(OURS):
+        if key in KEYS or (key.startswith(OURS) and (for_good or not key.startswith(BOOT))):
             session.call("host.remove_from_other_config", ref, key)
 
 

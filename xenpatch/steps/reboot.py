@@ -14,11 +14,12 @@ from xenpatch.steps.glimpse import glimpse
 from xenpatch.steps.maintenance import prove_empty, put_into_service
 from xenpatch.steps.passing import refused_as
 from xenpatch.waiting import NotYet, grace, wait_for
-from xenpatch.xapi.inventory import Host
+from xenpatch.xapi.inventory import Host, same_boot
 from xenpatch.xapi.moments import moment
 from xenpatch.xapi.objects import host_ref, pool_record
 from xenpatch.xapi.one_host import attached_srs, read_host
 from xenpatch.xapi.session import Session
+from xenpatch.xapi.survey import BOOT
 from xenpatch.xapi.types import HostUuid, PoolUuid, SessionRef, SrUuid
 
 TOLD = "xenpatch-reboot"
@@ -33,12 +34,14 @@ ENABLED_LIMIT = 180.0
 class Rebooted:
     """What proves a reboot: boot times (epoch seconds by the host's clock) before and after.
 
-    ``down_at`` is when it was told to go down, by the master's clock; None when it had been rebooted before.
+    By the master's clock: ``down_at`` is when it was told to go down, None when it had been rebooted before;
+    ``up_at`` is when it booted.
     """
 
     before: float
     after: float
     down_at: float | None = None
+    up_at: float | None = None
 
 
 def reboot(
@@ -62,7 +65,7 @@ def reboot(
         _tell(session, here, is_master=is_master)
     after = _await_boot(session, here, limit)
     _await_service(session, here, here.attached_srs)
-    return Rebooted(here.boot_time, after, down_at)
+    return Rebooted(here.boot_time, after, down_at, after - _ahead(session, here))
 
 
 def remember(session: Session, host: HostUuid, booted: Rebooted) -> None:
@@ -71,6 +74,17 @@ def remember(session: Session, host: HostUuid, booted: Rebooted) -> None:
         return
     uuid = PoolUuid(pool_record(session)["uuid"])
     history.append(uuid, RebootRecord(host, _server_time(session) - booted.down_at))
+
+
+def note_boot(session: Session, here: Host, bundle: Bundle) -> None:
+    """Note in which boot the host is to get the hotfixes that it lacks: any other one is a reboot since.
+
+    Safe to call again; kept until the end of the run, since the host's clock may be set at any time.
+    """
+    for manifest in bundle.lacking(here):
+        if here.boots_before.get(manifest.uuid) != here.boot_time:
+            session.call("host.remove_from_other_config", here.ref, BOOT + manifest.uuid)
+            add_once(session, "host", here.ref, BOOT + manifest.uuid, f"{here.boot_time:.0f}")
 
 
 def _tell(session: Session, here: Host, *, is_master: bool) -> None:
@@ -105,7 +119,7 @@ def _shows_sign(session: Session, here: Host, before: SessionRef, *, is_master: 
         if isinstance(now, NotYet):
             return is_master or now
         restarted = is_master and session.ref != before
-        gone = now.boot_time != here.boot_time or not now.live or now.going_down or restarted
+        gone = not same_boot(now.boot_time, here.boot_time) or not now.live or now.going_down or restarted
         return True if gone else NotYet(f"{here.name} is still up")
 
     try:
@@ -119,7 +133,7 @@ def _await_boot(session: Session, here: Host, limit: float) -> float:
         now = glimpse(session, here.uuid)
         if isinstance(now, NotYet):
             return now
-        if now.boot_time == here.boot_time:
+        if same_boot(now.boot_time, here.boot_time):
             return NotYet("it still runs since its last boot" if now.live else "it is down")
         return now.boot_time if now.live else NotYet("it has booted and joins the pool")
 
@@ -170,9 +184,14 @@ def _plug(session: Session, here: Host, storage: frozenset[SrUuid]) -> None:
                 session.call("PBD.plug", ref)
 
 
-def _server_time(session: Session) -> float:
-    """The master's clock as epoch seconds."""
-    return moment(session.read("host.get_servertime", pool_record(session)["master"])).timestamp()
+def _server_time(session: Session, host: str | None = None) -> float:
+    """The clock of a host, or of the master, as epoch seconds."""
+    return moment(session.read("host.get_servertime", host or pool_record(session)["master"])).timestamp()
+
+
+def _ahead(session: Session, here: Host) -> float:
+    """Seconds by which the host's clock is ahead of the master's."""
+    return _server_time(session, host_ref(session, here.uuid)) - _server_time(session)
 
 
 def _is_master(session: Session, host: HostUuid) -> bool:

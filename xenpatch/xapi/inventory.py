@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from xenpatch.hotfix.manifest import Guidance, HotfixUuid
 from xenpatch.xapi.types import (
@@ -31,6 +31,8 @@ NO_PBD: Final = PbdUuid("")
 """Of pictures that are made by hand."""
 
 _PART: Final = re.compile(r"[0-9]{1,9}")
+_ONE_BOOT: Final = 30.0
+"""Seconds by which two boot times of one boot may differ."""
 
 
 class PowerState(StrEnum):
@@ -142,6 +144,7 @@ class Host:
     ``boot_time`` and ``agent_start_time`` (of its toolstack) are epoch seconds by the host's clock, 0 where
     it tells none.
     ``networks`` are those it has a PIF for.
+    ``boots_before`` are the boot times in which a run found it without a hotfix, by its uuid.
     """
 
     uuid: HostUuid
@@ -159,6 +162,7 @@ class Host:
     other_config: Mapping[str, str] = field(default_factory=dict)
     cpu: Cpu = Cpu()
     agent_start_time: float = 0.0
+    boots_before: Mapping[HotfixUuid, float] = field(default_factory=dict)
 
     @property
     def release(self) -> tuple[int, ...]:
@@ -170,7 +174,17 @@ class Host:
         return hotfix.lower() in self.patches
 
     def reboot_pending(self, hotfix: HotfixUuid) -> bool:
-        """Whether the hotfix was applied after the host last booted, so that it is not in effect yet."""
+        """Whether the hotfix was applied after the host last booted, so that it is not in effect yet.
+
+        What a run has noted of its boots counts, whatever was done to its clock since; else the clock does.
+        """
+        noted = self.boots_before.get(HotfixUuid(hotfix.lower()))
+        if noted is None or not self.has(hotfix):
+            return self.reboot_pending_by_clock(hotfix)
+        return same_boot(noted, self.boot_time)
+
+    def reboot_pending_by_clock(self, hotfix: HotfixUuid) -> bool:
+        """What `reboot_pending` says when no run has noted anything."""
         return self._applied_since(self.boot_time, hotfix)
 
     def toolstack_pending(self, hotfix: HotfixUuid) -> bool:
@@ -202,6 +216,14 @@ class Host:
         return frozenset(pbd.sr for pbd in self.pbds if pbd.attached)
 
 
+def same_boot(one: float, other: float) -> bool:
+    """Whether two boot times that a host has told are of one boot.
+
+    xapi works the boot time out anew whenever it starts (6.0.2: dbsync_slave), a second off now and then.
+    """
+    return abs(one - other) <= _ONE_BOOT
+
+
 @dataclass(frozen=True)
 class UploadedPatch:
     """A pool_patch: a hotfix known to the pool, applied or not."""
@@ -220,6 +242,13 @@ class Ha:
     failures: int = 0
     srs: tuple[SrUuid, ...] = ()
     configuration: Mapping[str, str] = field(default_factory=dict)
+
+
+class Members(NamedTuple):
+    """The hosts of a pool, and which of them leads it."""
+
+    master: HostUuid
+    hosts: frozenset[HostUuid]
 
 
 @dataclass(frozen=True)
@@ -246,6 +275,11 @@ class Inventory:
             if host.uuid == uuid:
                 return host
         raise KeyError(uuid)
+
+    @property
+    def members(self) -> Members:
+        """The hosts, and the master."""
+        return Members(self.master, frozenset(host.uuid for host in self.hosts))
 
     @property
     def release(self) -> tuple[int, ...]:

@@ -44,6 +44,9 @@ Records = Mapping[str, Record]
 APART = "apart:"
 """A VM's tag that begins so names a group of which no two should share a host: "apart:dns"."""
 
+BOOT = "xenpatch-boot-"
+"""Key in a host's other_config: the boot time (epoch seconds) in which it lacked the hotfix of that uuid."""
+
 _CLASSES = (
     "pool", "host", "host_metrics", "VM", "VBD", "VDI", "VIF", "network", "PIF", "SR", "PBD",
     "pool_patch", "host_patch", "VM_metrics",
@@ -146,6 +149,11 @@ def host_of(ref: str, record: Record, tables: Mapping[str, Records]) -> Host:
         other_config=config,
         cpu=_cpu(record.get("cpu_info", {})),
         agent_start_time=epoch(config.get("agent_start_time")),
+        boots_before={
+            HotfixUuid(key.removeprefix(BOOT)): epoch(value)
+            for key, value in config.items()
+            if key.startswith(BOOT)
+        },
     )
 
 
