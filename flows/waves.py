@@ -1,14 +1,19 @@
 """The hosts of a run, wave after wave, each as a subflow."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
 from prefect.exceptions import TerminationSignal
 from prefect.logging import get_run_logger
 
 from flows.job import Job
 from flows.patch_host import patch_host
 from tasks import artifacts
-from tasks.plan import plan_anew
+from tasks.apply import apply_all
+from tasks.plan import look_who_is_there, plan_anew
 from tasks.runner import SideBySide
-from xenpatch.errors import Interrupted, LockLost, PoolError, Stopped
+from xenpatch.errors import Interrupted, LockLost, PoolError, StepFailed, Stopped, XapiFailure
 from xenpatch.plan.model import Plan, Turn
 from xenpatch.report import HostReport
 from xenpatch.steps.conductor import conduct, conductor
@@ -19,8 +24,10 @@ def wave_after_wave(job: Job, plan: Plan) -> tuple[HostReport, ...]:
 
     Their VMs may still be on the way home then, as the plan allows.
     """
-    lead = conduct(plan, lambda: plan_anew(job.pool, job.bundle, job.options))
+    look = partial(look_who_is_there, job.pool)
+    lead = conduct(plan, partial(_plan_anew, job), look, job.picture.pool.members)
     bar, taken = artifacts.progress(len(plan.turns)), 0
+    stopped: PoolError | None = None
     with SideBySide[HostReport]() as beside:
         try:
             while turns := lead.next_turns():
@@ -29,6 +36,7 @@ def wave_after_wave(job: Job, plan: Plan) -> tuple[HostReport, ...]:
                 for turn in turns:
                     beside.start(turn.host, _take_turn, job, turn)
         except PoolError as failed:
+            stopped = failed
             if isinstance(failed, LockLost):
                 lead.abort(failed)
         except (KeyboardInterrupt, TerminationSignal) as asked:
@@ -37,8 +45,16 @@ def wave_after_wave(job: Job, plan: Plan) -> tuple[HostReport, ...]:
             lead.abort(ended)
             raise
         reports = beside.results(lead.culprit)
+    if stopped is not None:
+        raise stopped
     artifacts.advance(bar, len(reports), len(reports))
     return reports
+
+
+def _plan_anew(job: Job) -> Plan:
+    """Plan what is left, for the hosts that are there now: one that has joined gets the hotfixes, too."""
+    apply_all(job.pool, job.run, job.bundle)
+    return plan_anew(job.pool, job.bundle, job.options)
 
 
 def _stop_safely(beside: SideBySide[HostReport], asked: BaseException) -> None:
@@ -71,10 +87,25 @@ def _stop_safely(beside: SideBySide[HostReport], asked: BaseException) -> None:
     )
 
 
+@contextmanager
+def _said_if_it_left(turn: Turn) -> Iterator[None]:
+    """A host that the pool does not know any more is told as such."""
+    try:
+        yield
+    except XapiFailure as failed:
+        if failed.code != "UUID_INVALID" or turn.host not in failed.params:
+            raise
+        raise StepFailed(
+            f"{turn.name} is no host of this pool any more: somebody removed it during its turn. Its VMs run "
+            "on the other hosts, and no further host was touched. Start again to finish the others."
+        ) from failed
+
+
 def _take_turn(job: Job, turn: Turn) -> HostReport:
     """Whatever ends a host's turn early lets no other one begin."""
     try:
-        return patch_host(job.pool, job.ssh, job.run, turn, job.bundle, job.options)
+        with _said_if_it_left(turn):
+            return patch_host(job.pool, job.ssh, job.run, turn, job.bundle, job.options)
     except BaseException as failed:
         conductor().stop(failed, turn.host)
         raise

@@ -14,6 +14,8 @@ from xenpatch.plan.model import Plan
 from xenpatch.progress import Planned, publish
 from xenpatch.steps import lifecycle
 from xenpatch.steps.foresight import foresee
+from xenpatch.xapi.inventory import Members
+from xenpatch.xapi.survey import read_places
 
 
 @task(task_run_name="plan the whole run", cache_policy=NO_CACHE, **RETRIED)
@@ -28,6 +30,13 @@ def plan_anew(pool: XenServerPool, bundle: Bundle, options: PatchOptions) -> Pla
     plan = _plan(pool, bundle, options)
     get_run_logger().info("the pool has changed, so what is left was planned anew")
     return plan
+
+
+@task(task_run_name="look which hosts the pool has", cache_policy=NO_CACHE, **RETRIED)
+def look_who_is_there(pool: XenServerPool) -> Members:
+    """The pool's hosts and its master."""
+    with connected(pool) as session:
+        return read_places(session).members
 
 
 def _plan(pool: XenServerPool, bundle: Bundle, options: PatchOptions) -> Plan:

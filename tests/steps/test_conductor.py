@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -24,7 +25,7 @@ def no_other_plan() -> Plan:
 
 
 def conducted(plan: Plan = PLAN) -> Conductor:
-    return Conductor(plan, no_other_plan)
+    return Conductor(plan, no_other_plan, lambda: POOL.members, POOL.members)
 
 
 def taken(lead: Conductor) -> list[str]:
@@ -106,7 +107,7 @@ def test_a_move_that_fails_has_the_rest_planned_anew_once_nothing_is_under_way()
         plans.append(PLAN)
         return PLAN
 
-    lead = Conductor(PLAN, replan)
+    lead = Conductor(PLAN, replan, lambda: POOL.members, POOL.members)
     taken(lead)
     one, two = handed_out(lead, "xs1"), handed_out(lead, "xs1")
     lead.failed(one, "the network was away")
@@ -119,7 +120,7 @@ def test_a_move_that_fails_has_the_rest_planned_anew_once_nothing_is_under_way()
 
 
 def test_a_vm_that_cannot_move_however_it_is_planned_ends_the_run() -> None:
-    lead = Conductor(PLAN, lambda: PLAN)
+    lead = Conductor(PLAN, lambda: PLAN, lambda: POOL.members, POOL.members)
     taken(lead)
     for _ in range(TRIES):
         lead.failed(handed_out(lead, "xs1"), "no way")
@@ -162,4 +163,31 @@ def test_after_an_abort_nothing_begins() -> None:
     with pytest.raises(ReturnFailed, match="another run"):
         lead.next_move(XS1, leaving=False)
     with pytest.raises(LockLost):
+        lead.next_turns()
+
+
+def test_the_rest_is_planned_anew_before_a_wave_when_the_pool_has_another_master() -> None:
+    now = [POOL.members]
+    anew = planned(replace(POOL, master=host("xs3"), hosts=POOL.hosts[::-1]))
+    lead = Conductor(PLAN, lambda: anew, lambda: now[0], POOL.members)
+    assert taken(lead) == ["xs1"]
+    emptied(lead, "xs1")
+    now[0] = POOL.members._replace(master=host("xs3"))
+
+    lead.updated(XS1)
+
+    assert taken(lead) == ["xs3"]
+    assert lead.plan is anew
+
+
+def test_a_pool_that_no_plan_fits_any_more_lets_no_further_wave_begin() -> None:
+    now = [POOL.members]
+    lead = Conductor(PLAN, no_other_plan, lambda: now[0], POOL.members)
+    assert taken(lead) == ["xs1"]
+    emptied(lead, "xs1")
+    now[0] = POOL.members._replace(hosts=frozenset({XS1, XS2}))
+
+    lead.updated(XS1)
+
+    with pytest.raises(DrainFailed, match="there is no other plan"):
         lead.next_turns()

@@ -2,7 +2,8 @@
 
 A move is handed out when the steps that it waits for are over and neither of its hosts is busy with as many
 migrations as the policy allows. A move that fails, or is not sound any more, has the rest planned anew from
-what the pool is by then, once nothing is under way; what is done stays done.
+what the pool is by then, once nothing is under way; what is done stays done. The same is done between waves
+for a pool that has another master or other hosts than it was planned for.
 
 Two kinds of end: after `stop` no further VM leaves a host and no further host is taken, but VMs still come
 home; after `abort` nothing begins any more.
@@ -18,6 +19,7 @@ from typing import Final
 
 from xenpatch.errors import DrainFailed, ReturnFailed, StepFailed
 from xenpatch.plan.model import Move, Plan, Reboot, Turn
+from xenpatch.xapi.inventory import Members
 from xenpatch.xapi.types import HostUuid, VmUuid
 
 TRIES: Final = 3
@@ -27,12 +29,16 @@ TRIES: Final = 3
 class Conductor:
     """One plan under way; safe in threads. ``replan`` gives a plan for what is left, or raises PoolError.
 
-    ``culprit`` is the host in whose turn the run was stopped, if it was in one.
+    ``look`` gives the pool's members as they are, ``seen`` are those of the plan. ``culprit`` is the host in
+    whose turn the run was stopped, if it was in one.
     """
 
-    def __init__(self, plan: Plan, replan: Callable[[], Plan]) -> None:
+    def __init__(
+        self, plan: Plan, replan: Callable[[], Plan], look: Callable[[], Members], seen: Members
+    ) -> None:
         self.plan = plan
         self._replan = replan
+        self._look, self._seen = look, seen
         self._changed = threading.Condition(threading.RLock())
         self._begun: dict[HostUuid, Turn] = {}
         self._made: list[Move] = []
@@ -51,6 +57,8 @@ class Conductor:
         """
         with self._changed:
             self._changed.wait_for(lambda: self._error or not self._out)
+            if self._error is None:
+                self._hold_against_the_pool()
             if self._error is not None:
                 raise self._error
             waiting = self.waiting()
@@ -164,9 +172,19 @@ class Conductor:
         if self._error is not None and not (self._under_way or self._out):
             raise ReturnFailed(str(self._error)) from self._error
 
-    def _plan_anew(self, turn: HostUuid) -> None:
+    def _hold_against_the_pool(self) -> None:
+        """Plan anew when hosts have joined or left the pool, or another one leads it."""
+        if self._look() == self._seen:
+            return
+        self._surprise = "the pool has another master or other hosts than before"
+        self._changed.wait_for(lambda: self._error or self._surprise is None or not self._under_way)
+        if self._error is None and self._surprise is not None:
+            self._plan_anew()
+
+    def _plan_anew(self, turn: HostUuid | None = None) -> None:
         self._surprise = None
         try:
+            self._seen = self._look()
             self.plan = self._replan()
         except StepFailed as impossible:
             self._surprise = str(impossible)
@@ -199,9 +217,9 @@ class Conductor:
 _current: ContextVar[Conductor] = ContextVar("conductor")
 
 
-def conduct(plan: Plan, replan: Callable[[], Plan]) -> Conductor:
+def conduct(plan: Plan, replan: Callable[[], Plan], look: Callable[[], Members], seen: Members) -> Conductor:
     """A conductor for this flow, and for what it runs beside itself."""
-    conductor = Conductor(plan, replan)
+    conductor = Conductor(plan, replan, look, seen)
     _current.set(conductor)
     return conductor
 

@@ -169,8 +169,8 @@ def _half_applied(
     return (
         f"{manifest.name} was applied to {have}; {lack} {'lack' if len(lacking) > 1 else 'lacks'} it"
         + (f": {_cause(manifest, cause)}" if cause else "")
-        + ". No VM was moved and no host rebooted. Cure the cause and start again: the run continues with "
-        "the hosts that lack it."
+        + ". Applying it moved no VM and rebooted no host. Cure the cause and start again: the run continues "
+        "with the hosts that lack it."
     )
 
 

@@ -6,7 +6,7 @@ import http.client
 import socket
 import time
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from xenpatch.errors import HttpRefused, PoolError, ReplyLost, UploadFailed, XapiFailure
@@ -24,6 +24,7 @@ _DOWNLOAD_LIMIT = 1800.0
 _LONGEST_HEAD = 1 << 14
 
 Sent = Callable[[int], None]
+T = TypeVar("T")
 
 
 def upload_patch(session: Session, body: BinaryIO, size: int, *, on_sent: Sent | None = None) -> PatchRef:
@@ -34,6 +35,26 @@ def upload_patch(session: Session, body: BinaryIO, size: int, *, on_sent: Sent |
     Raises XapiFailure with the task's error (PATCH_ALREADY_EXISTS, INVALID_PATCH, ...), UploadFailed when
     the request itself is refused, ReplyLost when it broke off and the task knows of no end.
     """
+    try:
+        return _in_a_session(session, lambda: _upload(session, body, size, on_sent))
+    except HttpRefused as refused:
+        raise UploadFailed(
+            f"{refused}. Nothing was changed. Look at the master's log (/var/log/xensource.log) and start again."
+        ) from None
+
+
+def _in_a_session(session: Session, send: Callable[[], T]) -> T:
+    """Send, and once more in a new session if the one that was used has ended: nothing is done then (401)."""
+    try:
+        return send()
+    except HttpRefused as refused:
+        if refused.status != http.HTTPStatus.UNAUTHORIZED:
+            raise
+    session.read("pool.get_all")
+    return send()
+
+
+def _upload(session: Session, body: BinaryIO, size: int, on_sent: Sent | None) -> PatchRef:
     with tasks.created(session, "xenpatch upload") as task:
         broken = _put(session, task, body, size, on_sent)
         try:
@@ -93,11 +114,9 @@ def _expect_ok(sock: socket.socket) -> None:
             raise ConnectionError("the server closed the connection")
         head += data
     status = head.split(b"\r\n", 1)[0].decode("latin-1").split(None, 2)
-    if len(status) < 2 or status[1] != "200":
-        raise UploadFailed(
-            f"the pool's master refused the upload: HTTP {' '.join(status[1:])}. Nothing was changed. Look "
-            "at its log (/var/log/xensource.log) and start again."
-        )
+    code, reason = [*status[1:], "", ""][:2]
+    if code != "200":
+        raise HttpRefused("the upload", int(code) if code.isdigit() else 0, reason)
 
 
 def _stream(sock: socket.socket, body: BinaryIO, on_sent: Sent | None) -> None:
@@ -116,6 +135,10 @@ def download(session: Session, path: str, write: Callable[[bytes], object]) -> N
     `_DOWNLOAD_LIMIT` seconds; a server that sends no length says by closing that it has sent everything, so
     the caller must prove the content whole. How much is too much, `write` must say.
     """
+    _in_a_session(session, lambda: _download(session, path, write))
+
+
+def _download(session: Session, path: str, write: Callable[[bytes], object]) -> None:
     connection = open_connection(session.url, session.endpoint.trust, _STALL)
     try:
         connection.request("GET", _target(session, path), headers={"Connection": "close"})
