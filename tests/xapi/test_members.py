@@ -49,6 +49,7 @@ def read_until_it_is_down(session: Session) -> None:
         session.read("host.get_all")
 
 
+@pytest.mark.leaves("host xs2 is disabled")
 def test_a_run_goes_on_when_the_slave_that_was_named_dies(empty_pool: SimulatedPool) -> None:
     with open_session(at_slave(empty_pool)) as session:
         take_down(session, "xs2")
@@ -58,6 +59,7 @@ def test_a_run_goes_on_when_the_slave_that_was_named_dies(empty_pool: SimulatedP
         assert session.url == empty_pool.url
 
 
+@pytest.mark.leaves("host xs2 is disabled")
 def test_a_master_that_does_not_answer_is_found_again_through_a_member_that_nobody_named(
     empty_pool: SimulatedPool,
 ) -> None:
@@ -69,6 +71,7 @@ def test_a_master_that_does_not_answer_is_found_again_through_a_member_that_nobo
         assert len(session.read("host.get_all")) == 3
 
 
+@pytest.mark.leaves("host xs1 is disabled")
 def test_slaves_that_wait_for_their_master_do_not_keep_us_from_looking_at_it(
     empty_pool: SimulatedPool,
 ) -> None:
