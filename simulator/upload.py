@@ -88,7 +88,7 @@ def _register(call: Call, update: UpdateInfo, file: Path) -> Ref:
     files = call.world.hosts[call.host].files
     with call.db.lock:
         known = call.db.find("pool_patch", uuid=update.uuid)
-        if known and update.uuid in files and files[update.uuid].exists():
+        if known and Path(call.db.get("pool_patch", known[0])["filename"]).is_file():
             raise XapiError("PATCH_ALREADY_EXISTS", update.uuid)
         patch = known_patch(call.db, stamp)
         call.db.update("pool_patch", patch, filename=str(file), size=file.stat().st_size)

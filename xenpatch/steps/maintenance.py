@@ -44,9 +44,8 @@ def prove_empty(session: Session, host: HostUuid) -> None:
 def leave(session: Session, host: HostUuid, *, for_good: bool = False) -> None:
     """Remove what marks the host as out of service and whose home it is; safe to call again.
 
-    What proves its reboot stays until the run is over, `for_good`.
-
-    Not before its VMs are back: until then it tells a person, and XenCenter, which ones they are.
+    Not before its VMs are back: until then it tells a person, and XenCenter, which ones they are. In which
+    boot it lacked the hotfixes stays noted until the run is over, `for_good`.
     """
     ref = host_ref(session, host)
     present = session.read("host.get_other_config", ref)
