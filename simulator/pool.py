@@ -193,7 +193,7 @@ class SimulatedPool:
         }
 
     def _url(self, scheme: str, place: int) -> str:
-        return f"{scheme}://{next(iter(self.world.hosts.values())).address}:{self.port + place}"
+        return f"{scheme}://{self.world.hosts[self.world.master].address}:{self.port + place}"
 
     def _make_hosts(self) -> None:
         """Give each host its address, as it finds it at its start, and begin with nothing under way."""
