@@ -76,10 +76,10 @@ class _EachCall(Faults):
         super().__init__()
         self.act = act
 
-    def match(self, call: str, names: Collection[str] = ()) -> Fault | None:
+    def match(self, call: str, names: Collection[str] = (), texts: Collection[str] = ()) -> Fault | None:
         """Do it, then look for a rule."""
         self.act(call)
-        return super().match(call, names)
+        return super().match(call, names, texts)
 
 
 def fault(sim: SimulatedPool, call: str, do: Mapping[str, object], **more: object) -> None:

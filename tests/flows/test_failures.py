@@ -10,6 +10,7 @@ from tests.flows.kit import block, boots, changes, fault, patch, places, power_c
 from xenpatch.errors import (
     ApplyFailed,
     DrainFailed,
+    PoolError,
     PrecheckRefused,
     ReturnFailed,
     RunInProgress,

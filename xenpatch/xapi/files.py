@@ -39,7 +39,8 @@ def upload_patch(session: Session, body: BinaryIO, size: int, *, on_sent: Sent |
         return _in_a_session(session, lambda: _upload(session, body, size, on_sent))
     except HttpRefused as refused:
         raise UploadFailed(
-            f"{refused}. Nothing was changed. Look at the master's log (/var/log/xensource.log) and start again."
+            f"{refused}. Nothing was changed. Look at the master's log (/var/log/xensource.log) and start "
+            "again."
         ) from None
 
 
