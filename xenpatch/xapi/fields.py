@@ -96,6 +96,11 @@ _SET = Field(SET, [])
 _MAP = Field(MAP, {})
 _OPERATIONS = Field(MAP, {}, saved=False)
 
+
+def _unsaved(**kinds: Kind) -> dict[str, Field]:
+    return {name: Field(kind, saved=False) for name, kind in kinds.items()}
+
+
 FIELDS: Final[dict[str, dict[str, Field]]] = {
     "pool": {
         "uuid": _TEXT, "name_label": _TEXT_OR_NONE, "master": _TEXT, "ha_enabled": _FALSE,
@@ -133,12 +138,10 @@ FIELDS: Final[dict[str, dict[str, Field]]] = {
         "uuid": _TEXT, "name_label": _TEXT_OR_NONE, "size": _NUMBER, "after_apply_guidance": _SET,
     },
     "host_patch": {"host": _TEXT, "pool_patch": _TEXT, "applied": _TRUTH, "timestamp_applied": _MOMENT},
-    "task": {
-        name: Field(kind, saved=False)
-        for name, kind in {
-            "name_label": TEXT, "status": TEXT, "progress": FRACTION, "created": MOMENT,
-            "finished": MOMENT, "result": TEXT, "error_info": SET,
-        }.items()
-    },
+    "session": _unsaved(is_local_superuser=TRUTH, auth_user_name=TEXT, rbac_permissions=SET),
+    "task": _unsaved(
+        name_label=TEXT, status=TEXT, progress=FRACTION, created=MOMENT, finished=MOMENT, result=TEXT,
+        error_info=SET,
+    ),
 }  # fmt: skip
 """By class and field; a field without a default is there in every release."""
