@@ -5,13 +5,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from simulator import Model, SimulatedPool
+from tests.lean import LEAN
 from tests.simulated import Simulated
 
 # Read when Prefect and the tasks are imported, which is before any fixture runs.
@@ -22,6 +23,7 @@ os.environ |= {
     "XENPATCH_RETRY_SECONDS": "0",
     "XENPATCH_LAST_WORD_SECONDS": "1",
     "XDG_STATE_HOME": tempfile.mkdtemp(prefix="xenpatch-tests-"),
+    **LEAN,
 }
 os.environ.pop("XENPATCH_PASSWORD", None)
 atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
@@ -36,9 +38,8 @@ def shared_data() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Run a Prefect server for the tests that need one (10 s, once); gives the file of its database."""
+@contextmanager
+def _prefect(home: Path) -> Iterator[Path]:
     from prefect.settings import (  # noqa: PLC0415 - takes a second, and most tests need no Prefect
         PREFECT_API_DATABASE_CONNECTION_URL,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
@@ -48,10 +49,27 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415 - likewise
 
     # Without a heartbeat: each flow's end would wait up to a second for it.
-    ours = {PREFECT_HOME: tmp_path_factory.mktemp("prefect"), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    ours = {PREFECT_HOME: home, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
     with temporary_settings(ours), prefect_test_harness(server_startup_timeout=120):
         url = str(PREFECT_API_DATABASE_CONNECTION_URL.value())
         yield Path(url.rpartition(":///")[2])
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Run a Prefect server for the tests that need one (10 s, once); gives the file of its database."""
+    with _prefect(tmp_path_factory.mktemp("prefect")) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def recording_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Run one that records task runs and events as well; gives the file of its database."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in LEAN:
+            environment.setenv(name, "true")
+        with _prefect(tmp_path_factory.mktemp("prefect-recording")) as database:
+            yield database
 
 
 @pytest.fixture(scope="session")

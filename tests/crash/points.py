@@ -20,7 +20,7 @@ Sent = tuple[str, tuple[str, ...]]
 UNHEARD: Final = {"XENPATCH_HEARTBEAT_SECONDS": "30"}
 """For runs whose points are counted: no heartbeat comes between them."""
 
-_NOT_SENT: Final = frozenset({"boot", "patch", "pool_patch.apply"})
+_NOT_SENT: Final = frozenset({"boot", "patch", "pool_patch.apply", "PBD.plug"})
 """What meets faults and is no call of a client's: the pool does it by itself."""
 
 

@@ -69,6 +69,8 @@ KINDS: Final = (
     Kind(_POOL_REMOVE, "xenpatch-alive-"),
     Kind(_POOL_ADD, "xenpatch-alive-"),
     Kind(_HOST_ADD, "xenpatch-home-"),
+    Kind(_HOST_REMOVE, "xenpatch-boot-"),
+    Kind(_HOST_ADD, "xenpatch-boot-"),
     Kind(_POOL_ADD, "xenpatch-remedy-"),
     Kind("pool.disable_ha"),
     Kind("pool.set_wlb_enabled", why="off"),

@@ -15,7 +15,9 @@ from simulator.call import Ref
 from simulator.faults import Faults
 from xenpatch.options import PatchOptions
 from xenpatch.progress import Event, MoveStarted, Started, Step
+from xenpatch.record import STOPPED, owner
 from xenpatch.report import RunReport
+from xenpatch.xapi.objects import pool_config, pool_ref
 from xenpatch.xapi.session import Session, open_session
 
 READS = ("get_", "assert_", "compute_", "is_")
@@ -24,6 +26,12 @@ NO_CHANGE = frozenset({"GET /pool/xmldbdump", "system.listMethods"})
 
 
 Act = Callable[[Session, dict[str, str], dict[str, str]], None]
+
+
+def declare_dead(session: Session, *_: object) -> None:
+    """Say on the pool that its run acts no more, as a person may: it ends there and cleans nothing up."""
+    run = owner(pool_config(session))
+    session.call("pool.add_to_other_config", pool_ref(session), f"{STOPPED}{run}", "dead")
 
 
 class Somebody:

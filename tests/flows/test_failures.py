@@ -93,7 +93,7 @@ def test_a_host_that_cannot_be_emptied_goes_back_into_service(sim: SimulatedPool
         times="always",
     )
 
-    with pytest.raises(DrainFailed, match="in service again with its VMs, was not rebooted"):
+    with pytest.raises(DrainFailed, match=r"in service again with its VMs\. It was not rebooted"):
         patch(sim, tmp_path)
 
     master = next(row for row in sim.db.rows("host").values() if row["name__label"] == "xs1")

@@ -15,10 +15,19 @@ from flows.abandon_pool import abandon_pool
 from flows.resume_pool import resume_pool
 from simulator import SimulatedPool
 from tests.flows import awkward
-from tests.flows.kit import Somebody, block, boots, fault, patch, places, power_changes, traces
-from xenpatch.errors import LockLost, RebootFailed, Refused, RunInProgress, Stopped
+from tests.flows.kit import (
+    Somebody,
+    block,
+    boots,
+    declare_dead,
+    patch,
+    places,
+    power_changes,
+    traces,
+)
+from xenpatch.errors import LockLost, Refused, RunInProgress, Stopped
 from xenpatch.options import How, PatchOptions
-from xenpatch.progress import subscribe
+from xenpatch.progress import Step, subscribe
 from xenpatch.record import KEY, RunId, RunRecord, assert_ours, claim, declare_stopped, owner
 from xenpatch.steps.presence import heartbeat
 from xenpatch.xapi.session import open_session
@@ -32,8 +41,7 @@ def short_silence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def dies_at_the_reboot_of(sim: SimulatedPool, folder: Path, host: str, options: PatchOptions) -> None:
     """A run that ends there, and the record as a killed one leaves it: without a word that it has stopped."""
-    fault(sim, "host.reboot", {"error": ["INTERNAL_ERROR", "killed"]}, object=host)
-    with pytest.raises(RebootFailed):
+    with subscribe(Somebody(sim, host, declare_dead, Step.REBOOT)), pytest.raises(LockLost):
         patch(sim, folder, options=options)
     ((pool, row),) = sim.db.rows("pool").items()
     kept = {key: value for key, value in row["other_config"].items() if "stopped" not in key}

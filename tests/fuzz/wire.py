@@ -89,7 +89,8 @@ class _Recording(Session):
     def _send(self, url: str, method: str, args: tuple[Any, ...]) -> Any:
         value = super()._send(url, method, args)
         connection = http.client.HTTPConnection(url.partition("//")[2])
-        connection.request("POST", "/", xmlrpc.client.dumps(args, method, allow_none=True).encode())
+        plain = tuple(arg.get_secret_value() if isinstance(arg, SecretStr) else arg for arg in args)
+        connection.request("POST", "/", xmlrpc.client.dumps(plain, method, allow_none=True).encode())
         found = connection.getresponse().read()
         if b"Failure" not in found:
             self.answers[method] = found
