@@ -7,7 +7,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.telling import telling
-from xenpatch.hotfix.choice import Wanted, files, in_order, manifest_for
+from xenpatch.hotfix.choice import Wanted, choose
 from xenpatch.hotfix.intake import Hotfix, verify
 from xenpatch.hotfix.manifest import Manifest
 from xenpatch.progress import Step
@@ -23,9 +23,5 @@ def verify_checksum(file: Path, manifest: Manifest | None) -> Hotfix:
 
 
 def verify_all(given: Sequence[Path], manifests: Sequence[Path]) -> Wanted:
-    """Every file, of folders those in them: what to install, in its order, and why the rest is left out."""
-    found = files(given)
-    alone = len(found) == 1
-    return Wanted(
-        *in_order([verify_checksum(each, manifest_for(each, manifests, alone=alone)) for each in found])
-    )
+    """Every file by a task of its own: what to install, in its order, and why the rest is left out."""
+    return choose(given, manifests, verify_checksum)

@@ -14,7 +14,7 @@ from rich.console import Console
 from xenpatch import display
 from xenpatch.access import Access, Shell
 from xenpatch.errors import InputError, Interrupted, SettingsUnavailable
-from xenpatch.hotfix.choice import Wanted, files, in_order, manifest_for
+from xenpatch.hotfix.choice import Wanted, choose
 from xenpatch.hotfix.intake import Hotfix, verify
 from xenpatch.hotfix.manifest import HotfixUuid, load_manifest
 from xenpatch.options import WIDEST, How, Mode, PatchOptions, Remedies
@@ -23,7 +23,7 @@ from xenpatch.plan.model import NoRoom
 from xenpatch.plan.outlook import Outlook, hosts_to_reboot, look_ahead
 from xenpatch.plan.picture import svg
 from xenpatch.plan.staying import staying
-from xenpatch.prechecks.finding import Finding, blocking, remedies
+from xenpatch.prechecks.finding import blocking, remedies
 from xenpatch.record import RunId, require
 from xenpatch.report import RunReport
 from xenpatch.steps.foresight import learnt
@@ -33,6 +33,7 @@ from xenpatch.xapi.types import VmUuid
 
 if TYPE_CHECKING:
     from blocks import Dom0SSH, XenServerPool
+    from xenpatch.prechecks.picture import Picture
 
 T = TypeVar("T")
 
@@ -47,11 +48,7 @@ class Job:
 
     def verified(self) -> Wanted:
         """The files, in their order, and why some are left out. Raises HotfixError, InputError."""
-        found = files(self.hotfixes)
-        alone = len(found) == 1
-        return Wanted(
-            *in_order([verify(each, manifest_for(each, self.manifests, alone=alone)) for each in found])
-        )
+        return choose(self.hotfixes, self.manifests, verify)
 
 
 def check_hotfix(file: Path, manifest: Path | None) -> Hotfix:
@@ -143,15 +140,11 @@ def draw(seen: Outlook, file: Path) -> None:
 
 def dry_run(console: Console, access: Access, shell: Shell, job: Job) -> None:
     """Look at everything that can be looked at without a change, and print findings and plan."""
-    from xenpatch.steps.precheck import look, refuse_if_blocked  # noqa: PLC0415
-    from xenpatch.xapi.session import open_session  # noqa: PLC0415
+    from xenpatch.steps.precheck import refuse_if_blocked  # noqa: PLC0415
 
     wanted = job.verified()
     pool = access.pool()
-    ssh = shell.ssh(pool)
-    dom0 = ssh.access(pool) if ssh else None
-    with open_session(pool.endpoint()) as session:
-        picture = look(session, RunId("dry-run"), wanted, dom0, job.options)
+    picture = _look(pool, shell.ssh(pool), wanted, job.options)
     cured = job.options.remedy is Remedies.ALL
     display.findings(console, refuse_if_blocked(picture, cured=cured))
     if job.options.mode is Mode.MANUAL:
@@ -166,13 +159,13 @@ def dry_run(console: Console, access: Access, shell: Shell, job: Job) -> None:
 
 def patch(console: Console, access: Access, shell: Shell, job: Job) -> RunReport:
     """Run the flow in this process, with a live view."""
-    job.verified()
+    wanted = job.verified()
     pool = access.pool()
     ssh = shell.ssh(pool)
     from flows.patch_pool import patch_pool  # noqa: PLC0415
 
     folders = {name: _absolute(getattr(job.options, name)) for name in ("backup_folder", "task_list")}
-    options = _asked(console, pool, ssh, job).model_copy(update=folders)
+    options = _asked(console, pool, ssh, wanted, job.options).model_copy(update=folders)
     hotfixes, manifests = _one_or_all(job.hotfixes), _one_or_all(job.manifests)
     return _watched(console, lambda: patch_pool(pool, hotfixes, manifests, ssh, options))
 
@@ -227,28 +220,31 @@ def _watched(console: Console, run: Callable[[], T]) -> T:
         ) from None
 
 
-def _asked(console: Console, pool: XenServerPool, ssh: Dom0SSH | None, job: Job) -> PatchOptions:
+def _asked(
+    console: Console, pool: XenServerPool, ssh: Dom0SSH | None, wanted: Wanted, options: PatchOptions
+) -> PatchOptions:
     """The options, once a person at a terminal has said whether remedies are to be made."""
-    if job.options.remedy is not Remedies.ASK or not sys.stdin.isatty():
-        return job.options
-    findings = _look(pool, ssh, job)
+    if options.remedy is not Remedies.ASK or not sys.stdin.isatty():
+        return options
+    from xenpatch.prechecks import check  # noqa: PLC0415
+
+    findings = check(_look(pool, ssh, wanted, options))
     if not remedies(findings) or blocking(findings, cured=True):
-        return job.options
+        return options
     display.findings(console, findings)
     answer = console.input("Put this aside for the time of the run, and back after it? [y/N] ")
     chosen = Remedies.ALL if answer.strip().lower() in ("y", "yes") else Remedies.NONE
-    return job.options.model_copy(update={"remedy": chosen})
+    return options.model_copy(update={"remedy": chosen})
 
 
-def _look(pool: XenServerPool, ssh: Dom0SSH | None, job: Job) -> tuple[Finding, ...]:
-    from xenpatch.prechecks import check  # noqa: PLC0415
+def _look(pool: XenServerPool, ssh: Dom0SSH | None, wanted: Wanted, options: PatchOptions) -> Picture:
+    """Look at the pool for a person, who has no run there."""
     from xenpatch.steps.precheck import look  # noqa: PLC0415
     from xenpatch.xapi.session import open_session  # noqa: PLC0415
 
-    wanted = job.verified()
     dom0 = ssh.access(pool) if ssh else None
     with open_session(pool.endpoint()) as session:
-        return check(look(session, RunId("ask"), wanted, dom0, job.options))
+        return look(session, RunId("nobody"), wanted, dom0, options)
 
 
 def _one_or_all(paths: Sequence[Path]) -> Path | list[Path]:

@@ -51,7 +51,8 @@ class PatchOptions(BaseModel):
         "and writes the list of what is left to do (manual).",
     )
     task_list: Path | None = Field(
-        default=None, description="Where the manual mode writes its list; beside the backups unless given."
+        default=None,
+        description="Where the manual mode writes its list; a folder of the user's state unless given.",
     )
     hosts: tuple[str, ...] = Field(
         default=(),

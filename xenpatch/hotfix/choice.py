@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -70,6 +70,19 @@ def manifest_for(file: Path, manifests: Sequence[Path], *, alone: bool) -> Manif
 
 def _names(manifest: Manifest) -> set[str]:
     return {each.name.lower() for each in (manifest.files.archive, manifest.files.update) if each}
+
+
+Verifier = Callable[[Path, Manifest | None], Hotfix]
+
+
+def choose(given: Sequence[Path], manifests: Sequence[Path], verifier: Verifier) -> Wanted:
+    """Have every file verified, of folders those in them: what to install, in its order.
+
+    Raises InputError, and what the verifier raises.
+    """
+    found = files(given)
+    alone = len(found) == 1
+    return Wanted(*in_order([verifier(each, manifest_for(each, manifests, alone=alone)) for each in found]))
 
 
 def in_order(hotfixes: Sequence[Hotfix]) -> tuple[tuple[Hotfix, ...], tuple[str, ...]]:
