@@ -28,7 +28,7 @@ from tests.flows.kit import places
 from xenpatch.record import KEY
 from xenpatch.waiting import NotYet, wait_for
 
-CELLS: Final = tuple((kind, trouble) for kind in KINDS for trouble in TROUBLES) + tuple(
+CELLS: Final = tuple((kind, trouble) for trouble in TROUBLES for kind in KINDS) + tuple(
     (boot, NEVER) for boot in BOOTS
 )
 
