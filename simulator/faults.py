@@ -70,7 +70,7 @@ class FaultRule:
     """How many calls after those meet the fault."""
     chance: float = 1.0
     key: str = ""
-    """How a text among its arguments must begin."""
+    """A text among its arguments, such as a key of a map; with a "-" at its end, how such a text begins."""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "FaultRule":
@@ -93,7 +93,7 @@ def _check_conditions(data: Mapping[str, Any]) -> None:
     """Raise ValueError if a rule does not say properly which of the calls it is about."""
     name, skip, times, chance, text = (data.get(key, usual) for key, usual in _USUAL.items())
     if not isinstance(text, str):
-        raise ValueError(f"key must be how a text begins; it is {text!r}")  # noqa: TRY004  # as all others
+        raise ValueError(f"key must be a text; it is {text!r}")  # noqa: TRY004  # as all others
     if not isinstance(name, str):
         raise ValueError(f"object must be a name or a uuid; it is {name!r}")  # noqa: TRY004  # as all others
     if type(skip) is not int or skip < 0:
@@ -115,7 +115,7 @@ class _Standing:
         rule = self.rule
         if rule.call != call or (rule.object and rule.object not in names):
             return False
-        if rule.key and not any(text.startswith(rule.key) for text in texts):
+        if rule.key and not any(_is_meant(rule.key, text) for text in texts):
             return False
         if rule.times != "always" and self.matched >= rule.skip + rule.times:
             return False
@@ -123,6 +123,10 @@ class _Standing:
             return False
         self.matched += 1
         return self.matched > rule.skip
+
+
+def _is_meant(key: str, text: str) -> bool:
+    return text.startswith(key) if key.endswith("-") else text == key
 
 
 class Faults:

@@ -10,7 +10,7 @@ from simulator import Fault, FaultRule
 
 @dataclass(frozen=True)
 class Kind:
-    """Calls of one purpose: of that name, with a text that begins so, after the first few."""
+    """Calls of one purpose: of that name, with that text (see `FaultRule.key`), after the first few."""
 
     call: str
     key: str = ""
@@ -87,7 +87,7 @@ KINDS: Final = (
     Kind(_HOST_REMOVE, f"{_EVACUATED}SUSPENDED"),
     Kind(_HOST_ADD, f"{_EVACUATED}SUSPENDED"),
     Kind(_HOST_REMOVE, f"{_EVACUATED}HALTED"),
-    Kind(_HOST_ADD, "MAINTENANCE_MODE", skip=1, why="MAINTENANCE_MODE"),
+    Kind(_HOST_ADD, "MAINTENANCE_MODE"),
     Kind(_HOST_REMOVE, "xenpatch-reboot"),
     Kind(_HOST_ADD, "xenpatch-reboot"),
     Kind("host.reboot", why="of the master"),
@@ -97,12 +97,12 @@ KINDS: Final = (
     Kind(_HOST_REMOVE, "xenpatch-asleep-"),
     Kind(_HOST_REMOVE, "xenpatch-home-"),
     Kind(_HOST_REMOVE, "xenpatch-disabled"),
-    Kind(_HOST_REMOVE, "MAINTENANCE_MODE", skip=2, why="MAINTENANCE_MODE"),
+    Kind(_HOST_REMOVE, "MAINTENANCE_MODE"),
     Kind("VBD.insert"),
     Kind("pool.set_wlb_enabled", skip=1, why="on"),
     Kind("pool.enable_ha"),
     Kind(_POOL_REMOVE, "xenpatch-remedy-"),
-    Kind(_POOL_REMOVE, "xenpatch", skip=4, why="xenpatch (the run record)"),
+    Kind(_POOL_REMOVE, "xenpatch", why="xenpatch (the run record)"),
 )
 """In the order in which a run comes to them."""
 

@@ -8,6 +8,8 @@ from typing import Final
 
 import pytest
 
+from simulator import Fault, FaultRule
+from simulator.faults import Faults
 from tests.crash.points import calls_of_a_run
 from tests.faults.kinds import KINDS, NEVER, TROUBLES, Kind
 from tests.faults.matrix import CELLS, met
@@ -54,4 +56,5 @@ def test_the_paper_shows_every_row_and_column() -> None:
 
 
 def _is_of(kind: Kind, call: str, texts: tuple[str, ...]) -> bool:
-    return kind.call == call and (not kind.key or any(text.startswith(kind.key) for text in texts))
+    first_of_all = Faults([FaultRule(kind.call, Fault(never=True), key=kind.key)])
+    return first_of_all.match(call, texts=texts) is not None

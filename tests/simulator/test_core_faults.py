@@ -44,6 +44,11 @@ class TestMatching:
         assert faults.match("pool.add_to_other_config", texts=("ours-1", "value")) == GONE
         assert faults.match("pool.add_to_other_config", texts=("theirs", "value")) is None
 
+        exactly = Faults([FaultRule("pool.add_to_other_config", GONE, key="ours", times="always")])
+
+        assert exactly.match("pool.add_to_other_config", texts=("ours", "value")) == GONE
+        assert exactly.match("pool.add_to_other_config", texts=("ours-1", "value")) is None
+
     def test_it_can_be_left_to_chance_which_is_the_same_each_time(self) -> None:
         rule = FaultRule("VM.start", GONE, times="always", chance=0.5)
 
@@ -98,7 +103,7 @@ class TestReading:
             ({"do": {"delay": -1}}, "do must be one of"),
             ({"when": "now"}, "no such keys: when"),
             ({"object": 1}, "object must be a name or a uuid"),
-            ({"key": 1}, "key must be how a text begins"),
+            ({"key": 1}, "key must be a text"),
             ({"skip": -1}, "skip must be a number of calls"),
             ({"times": 0}, "times must be a number of calls"),
             ({"times": "often"}, "times must be a number of calls"),
