@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 
-from xenpatch.errors import ApplyFailed, PoolError, UploadFailed, XapiFailure, during
+from xenpatch.errors import ApplyFailed, HttpRefused, PoolError, UploadFailed, XapiFailure, during
 from xenpatch.hotfix.intake import Hotfix
 from xenpatch.hotfix.manifest import Manifest
 from xenpatch.prechecks.picture import Verdict
@@ -48,6 +48,11 @@ class PoolPatch:
             if refused.code == "PATCH_ALREADY_EXISTS" and _uploaded(session, hotfix.manifest) is not None:
                 return False
             raise UploadFailed(_upload_refused(hotfix.manifest, refused)) from None
+        except HttpRefused as refused:
+            raise UploadFailed(
+                f"{hotfix.manifest.name} was not uploaded: {refused}. No host was touched. Look at the "
+                "master's log (/var/log/xensource.log) and start again."
+            ) from None
         self._check_uuid(session, hotfix.manifest, ref)
         return True
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import BinaryIO, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-from xenpatch.errors import HttpRefused, PoolError, ReplyLost, UploadFailed, XapiFailure
+from xenpatch.errors import HttpRefused, PoolError, ReplyLost, XapiFailure
 from xenpatch.waiting import grace
 from xenpatch.xapi import tasks
 from xenpatch.xapi.session import Session
@@ -32,16 +32,10 @@ def upload_patch(session: Session, body: BinaryIO, size: int, *, on_sent: Sent |
 
     xapi answers ``200`` before it reads the body, and tells success in the task alone; on an HTTP/1.1
     connection it would never close, so the request is HTTP/1.0 (xapi 6.0.2, handler of pool_patch_upload).
-    Raises XapiFailure with the task's error (PATCH_ALREADY_EXISTS, INVALID_PATCH, ...), UploadFailed when
+    Raises XapiFailure with the task's error (PATCH_ALREADY_EXISTS, INVALID_PATCH, ...), HttpRefused when
     the request itself is refused, ReplyLost when it broke off and the task knows of no end.
     """
-    try:
-        return _in_a_session(session, lambda: _upload(session, body, size, on_sent))
-    except HttpRefused as refused:
-        raise UploadFailed(
-            f"{refused}. Nothing was changed. Look at the master's log (/var/log/xensource.log) and start "
-            "again."
-        ) from None
+    return _in_a_session(session, lambda: _upload(session, body, size, on_sent))
 
 
 def _in_a_session(session: Session, send: Callable[[], T]) -> T:
