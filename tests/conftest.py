@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from simulator import Model, SimulatedPool
-from tests.lean import LEAN
 from tests.simulated import Simulated
 
 # Read when Prefect and the tasks are imported, which is before any fixture runs.
@@ -23,7 +22,6 @@ os.environ |= {
     "XENPATCH_RETRY_SECONDS": "0",
     "XENPATCH_LAST_WORD_SECONDS": "1",
     "XDG_STATE_HOME": tempfile.mkdtemp(prefix="xenpatch-tests-"),
-    **LEAN,
 }
 os.environ.pop("XENPATCH_PASSWORD", None)
 atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
@@ -60,16 +58,6 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Run a Prefect server for the tests that need one (10 s, once); gives the file of its database."""
     with _prefect(tmp_path_factory.mktemp("prefect")) as database:
         yield database
-
-
-@pytest.fixture(scope="module")
-def recording_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Run one that records task runs and events as well; gives the file of its database."""
-    with pytest.MonkeyPatch.context() as environment:
-        for name in LEAN:
-            environment.setenv(name, "true")
-        with _prefect(tmp_path_factory.mktemp("prefect-recording")) as database:
-            yield database
 
 
 @pytest.fixture(scope="session")

@@ -115,9 +115,9 @@ def logged() -> Iterator[io.StringIO]:
 
 
 @pytest.fixture
-def sim(recording_server: Path, quick_looks: None, tmp_path: Path) -> Iterator[SimulatedPool]:
+def sim(prefect_server: Path, quick_looks: None, tmp_path: Path) -> Iterator[SimulatedPool]:
     """A pool with a CD in the way, a user beside root, and a WLB server with a password."""
-    del recording_server, quick_looks
+    del prefect_server, quick_looks
     users = [User("anna", USER_PASSWORD, ("pool-admin",))]
     journal = tmp_path / "journal.jsonl"
     with SimulatedPool(
@@ -145,7 +145,7 @@ def breaks(sim: SimulatedPool, call: str, **do: object) -> None:
 @pytest.mark.timeout(300)
 def test_nothing_secret_is_logged_raised_stored_or_written(
     sim: SimulatedPool,
-    recording_server: Path,
+    prefect_server: Path,
     logged: io.StringIO,
     capfd: pytest.CaptureFixture[str],
     tmp_path: Path,
@@ -179,7 +179,7 @@ def test_nothing_secret_is_logged_raised_stored_or_written(
     seen.fails(XenpatchError, lambda: abandon_pool(pool))
 
     seen.told |= {"log": logged.getvalue(), "printed": "".join(capfd.readouterr())}
-    folders = (tmp_path, Path(os.environ["XDG_STATE_HOME"]), PREFECT_HOME.value(), recording_server.parent)
+    folders = (tmp_path, Path(os.environ["XDG_STATE_HOME"]), PREFECT_HOME.value(), prefect_server.parent)
     seen.files = [file for folder in folders for file in folder.rglob("*")]
     assert len(seen.sessions) > 20
     leaks = seen.leaks()

@@ -101,6 +101,8 @@ def wake_at_last(session: Session, run: RunId) -> tuple[str, ...]:
 
 
 def _wake_one(session: Session, here: HostRef, sleeper: Sleeper) -> None:
+    what = f"whatever stops {sleeper.name} to be over"
+    tasks.await_others(session, _STOPS[sleeper.how], what=what, limit=LIMIT)
     ref, record = _look(session, sleeper.vm)
     paused = sleeper.was is PowerState.PAUSED
     match record.get("power_state"):

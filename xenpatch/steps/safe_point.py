@@ -7,7 +7,8 @@ from typing import Final
 from xenpatch import record
 from xenpatch.hotfix.bundle import Bundle
 from xenpatch.record import RunId
-from xenpatch.steps import abandon, reboot
+from xenpatch.steps import abandon, drain, reboot
+from xenpatch.xapi import tasks
 from xenpatch.xapi.objects import pool_config
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import read_inventory
@@ -34,6 +35,8 @@ def reach(session: Session, run: RunId, bundle: Bundle) -> tuple[str, ...]:
 
     Returns what was done, as sentences. Safe to call again. The next run verifies what was rebooted.
     """
+    what = "the migrations that the killed run has begun to be over"
+    tasks.await_others(session, "VM.pool_migrate", what=what, limit=drain.MOVE_LIMIT)
     done = []
     for host in read_inventory(session).hosts:
         if reboot.TOLD in host.other_config and bundle.to_reboot(host):
