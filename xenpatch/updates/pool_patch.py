@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 
 from xenpatch.errors import ApplyFailed, HttpRefused, PoolError, UploadFailed, XapiFailure, during
@@ -11,6 +10,7 @@ from xenpatch.hotfix.manifest import Manifest
 from xenpatch.prechecks.picture import Verdict
 from xenpatch.xapi import tasks
 from xenpatch.xapi.files import Sent, upload_patch
+from xenpatch.xapi.guarded_xml import XmlRefused, read_tree
 from xenpatch.xapi.inventory import Host, Inventory, UploadedPatch
 from xenpatch.xapi.objects import host_ref
 from xenpatch.xapi.session import Session
@@ -200,8 +200,8 @@ def _parse_precheck(manifest: Manifest, said: str) -> Verdict:
     if start < 0:
         return Verdict()
     try:
-        error = ET.fromstring(said[start : said.rindex(">") + 1])  # noqa: S314 - expat bounds entities itself
-    except (ET.ParseError, ValueError):
+        error = read_tree(said[start : said.rindex(">") + 1])
+    except (XmlRefused, ValueError):
         return Verdict("PATCH_PRECHECK_FAILED_UNKNOWN_ERROR", said.strip())
     code = error.get("errorcode", "PATCH_PRECHECK_FAILED_UNKNOWN_ERROR")
     details = [child.get("uuid") or (child.text or "").strip() for child in error]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -88,3 +89,12 @@ class GuardedParser:
         self._depth -= 1
         if self._end is not None:
             self._end(tag)
+
+
+def read_tree(text: str) -> ET.Element:
+    """A small document as a whole, such as a host's verdict on a hotfix. Raises XmlRefused."""
+    tree = ET.TreeBuilder()
+    parser = GuardedParser(Bounds(size=_MIB), tree.start, tree.end, tree.data)
+    parser.feed(text.encode())
+    parser.close()
+    return tree.close()
