@@ -4,10 +4,10 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from blocks import XenServerPool
+from flows.job import run_id
 from flows.ours import ours_until_the_end
 from tasks.abandon import bring_back, forget, hosts_back, take_up
 from tasks.remedies import put_back
-from xenpatch.record import RunId
 
 
 @flow(name="abandon-pool", flow_run_name="abandon")
@@ -21,7 +21,7 @@ def abandon_pool(pool: XenServerPool, *, take_over: bool = False) -> tuple[str, 
         take_over: Do not listen whether the run still lives, but have it stop.
 
     """
-    run = RunId(f"{flow_run.id}.{flow_run.run_count}")
+    run = run_id(flow_run.id, flow_run.run_count)
     bundle = take_up(pool, run, take_over=take_over)
     with ours_until_the_end(pool, run):
         hosts_back(pool, run)

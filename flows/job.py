@@ -15,6 +15,11 @@ from xenpatch.record import RunId
 from xenpatch.report import RunReport
 
 
+def run_id(flow_run: object, run_count: int) -> RunId:
+    """What a run is called on the pool; each retry in Prefect is a run of its own there."""
+    return RunId(f"{flow_run}.{run_count}")
+
+
 @dataclass(frozen=True)
 class Job:
     """A pool, what it is to have, and how to go about it; ``picture`` is the first look."""

@@ -9,7 +9,7 @@ from prefect.runtime import flow_run
 
 from blocks import Dom0SSH, XenServerPool
 from flows.cancelled import reach_safe_point
-from flows.job import Job
+from flows.job import Job, run_id
 from flows.ours import before_the_record, ours_until_the_end
 from flows.waves import wave_after_wave
 from tasks import artifacts
@@ -27,7 +27,6 @@ from xenpatch.hotfix.intake import Hotfix
 from xenpatch.options import Mode, PatchOptions, Remedies
 from xenpatch.prechecks.finding import Finding, remedies
 from xenpatch.prechecks.remedy import Remedy
-from xenpatch.record import RunId
 from xenpatch.report import HostReport, RunReport
 from xenpatch.steps.conductor import conductor
 
@@ -61,7 +60,7 @@ def patch_pool(
 
     """
     began = time.monotonic()
-    run = RunId(f"{flow_run.id}.{flow_run.run_count}")
+    run = run_id(flow_run.id, flow_run.run_count)
     wanted = verify_all(_paths(hotfix), _paths(manifest))
     picture = look_at_pool(pool, run, wanted, ssh, options)
     return carry_out(Job(pool, run, wanted, picture, ssh, options), began)

@@ -7,12 +7,11 @@ from prefect.runtime import flow_run
 
 from blocks import Dom0SSH, XenServerPool
 from flows.cancelled import reach_safe_point
-from flows.job import Job
+from flows.job import Job, run_id
 from flows.patch_pool import carry_out
 from tasks.precheck import look_at_pool
 from tasks.record import read_record
 from xenpatch.hotfix.choice import Wanted
-from xenpatch.record import RunId
 from xenpatch.report import RunReport
 
 
@@ -27,7 +26,7 @@ def resume_pool(pool: XenServerPool, ssh: Dom0SSH | None = None, *, take_over: b
 
     """
     began = time.monotonic()
-    run = RunId(f"{flow_run.id}.{flow_run.run_count}")
+    run = run_id(flow_run.id, flow_run.run_count)
     bundle, options = read_record(pool)
     options = options.model_copy(update={"take_over": take_over})
     wanted = Wanted(recorded=bundle)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from xenpatch import record
 from xenpatch.errors import DrainFailed
 from xenpatch.hotfix.bundle import Bundle
-from xenpatch.record import DISABLED, RunId
+from xenpatch.record import DISABLED, RunId, RunRecord
 from xenpatch.sleepers import sleepers
 from xenpatch.steps import asleep, drain, lifecycle, maintenance, presence
 from xenpatch.xapi.inventory import Inventory
@@ -27,6 +27,11 @@ def take_up(session: Session, run: RunId, *, take_over: bool) -> Bundle:
     held = record.require(pool_config(session), "abandon")
     presence.make_way(session, run, held.hotfix, take_over=take_over)
     record.take(session, run)
+    return bundle_of(held)
+
+
+def bundle_of(held: RunRecord) -> Bundle:
+    """What a run is about; nothing where its record does not say it."""
     try:
         return Bundle.parse(held.manifests)
     except ValueError:

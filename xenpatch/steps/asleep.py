@@ -23,7 +23,7 @@ from xenpatch.xapi import tasks
 from xenpatch.xapi.inventory import PowerState, Vm
 from xenpatch.xapi.objects import find, host_ref
 from xenpatch.xapi.session import Session
-from xenpatch.xapi.survey import read_inventory
+from xenpatch.xapi.survey import read_places
 from xenpatch.xapi.types import HostRef, HostUuid
 
 LIMIT = 1800.0
@@ -89,14 +89,14 @@ def wake(session: Session, run: RunId, host: HostUuid) -> tuple[str, ...]:
 
 def wake_at_last(session: Session, run: RunId) -> tuple[str, ...]:
     """For a run that ends early: wake the VMs whose host is in service; a sentence for each that is left."""
-    for host in read_inventory(session).hosts:
+    for host in read_places(session).hosts:
         if host.in_service and any(sleepers(host.other_config)):
             with suppress(ReturnFailed, XapiFailure, WaitTimeout):
                 wake(session, run, host.uuid)
     return tuple(
         f"{sleeper.name} was stopped ({sleeper.how}) for the reboot of {host.name} and does not run yet: the "
         "next run wakes it, or `xenpatch abandon`."
-        for sleeper, host in still_asleep(read_inventory(session))
+        for sleeper, host in still_asleep(read_places(session))
     )
 
 

@@ -27,7 +27,7 @@ def take_up(session: Session, killed: RunId, run: RunId) -> Bundle | None:
         return None
     record.declare_stopped(session, killed, KILLED)
     record.take(session, run)
-    return Bundle.parse(held.manifests)
+    return abandon.bundle_of(held)
 
 
 def reach(session: Session, run: RunId, bundle: Bundle) -> tuple[str, ...]:
