@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,9 @@ def shared_data() -> Path:
     return folder
 
 
-@contextmanager
-def _prefect(home: Path) -> Iterator[Path]:
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Run a Prefect server for the tests that need one (10 s, once); gives the file of its database."""
     from prefect.settings import (  # noqa: PLC0415 - takes a second, and most tests need no Prefect
         PREFECT_API_DATABASE_CONNECTION_URL,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
@@ -47,17 +48,10 @@ def _prefect(home: Path) -> Iterator[Path]:
     from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415 - likewise
 
     # Without a heartbeat: each flow's end would wait up to a second for it.
-    ours = {PREFECT_HOME: home, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    ours = {PREFECT_HOME: tmp_path_factory.mktemp("prefect"), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
     with temporary_settings(ours), prefect_test_harness(server_startup_timeout=120):
         url = str(PREFECT_API_DATABASE_CONNECTION_URL.value())
         yield Path(url.rpartition(":///")[2])
-
-
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Run a Prefect server for the tests that need one (10 s, once); gives the file of its database."""
-    with _prefect(tmp_path_factory.mktemp("prefect")) as database:
-        yield database
 
 
 @pytest.fixture(scope="session")

@@ -217,7 +217,7 @@ def _read(terminal: int) -> bytes:
 
 @pytest.mark.parametrize("password", [USER_PASSWORD, WRONG_PASSWORD])
 def test_the_command_line_tells_no_password_even_when_it_debugs(sim: SimulatedPool, password: str) -> None:
-    sim.faults.add(FaultRule.from_dict({"call": "host.get_all_records", "do": {"error": ["INTERNAL_ERROR"]}}))
+    breaks(sim, "host.get_all_records", error=["INTERNAL_ERROR"])
     environment = os.environ | {"XENPATCH_PASSWORD": password, "PREFECT_LOGGING_LEVEL": "DEBUG"}
     told = subprocess.run(
         [sys.executable, "-m", "xenpatch", "--debug", "status", "--pool", sim.url, "--user", "anna"],

@@ -43,7 +43,7 @@ _TOLD: Final = {
 
 
 class Seen(Faults):
-    """Knows how often a fault was met, and until when (on the pool's clock) one delays a call."""
+    """Knows how often the fault was met."""
 
     def __init__(self, kind: Kind, trouble: Trouble) -> None:
         super().__init__([trouble.of(kind)])
@@ -84,11 +84,11 @@ def met(kind: Kind, trouble: Trouble) -> Outcome:
         faults.clear()
         _settle(made, trouble)
         wrong = [] if faults.met else ["the fault was not met"]
-        wrong += _as_if_nothing(made) if code == 0 else _well_stopped(made, code, said)
+        wrong += made.wrong() if code == 0 else _well_stopped(made, code, said)
         if code:
             again, last = _run(made, "second", ("resume",) if _has_record(made) else _patch(made))
             wrong += [f"the next run failed: {last}"] if again else []
-            wrong += _as_if_nothing(made)
+            wrong += made.wrong()
     return Outcome(kind, trouble, code, said, tuple(wrong), time.monotonic() - began)
 
 
@@ -132,10 +132,6 @@ def _settle(made: Case, trouble: Trouble) -> None:
 
 def _has_record(made: Case) -> bool:
     return any(KEY in row["other_config"] for row in made.sim.db.rows("pool").values())
-
-
-def _as_if_nothing(made: Case) -> list[str]:
-    return list(made.wrong())
 
 
 def _well_stopped(made: Case, code: int, said: str) -> Iterator[str]:

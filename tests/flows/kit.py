@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
 from blocks import Dom0SSH, XenServerPool
@@ -13,11 +14,11 @@ from flows.patch_pool import patch_pool
 from simulator import Fault, FaultRule, SimulatedPool, boot
 from simulator.call import Ref
 from simulator.faults import Faults
+from xenpatch.errors import LockLost
 from xenpatch.options import PatchOptions
-from xenpatch.progress import Event, MoveStarted, Started, Step
+from xenpatch.progress import Event, MoveStarted, Started, Step, subscribe
 from xenpatch.record import STOPPED, owner
 from xenpatch.report import RunReport
-from xenpatch.xapi.objects import pool_config, pool_ref
 from xenpatch.xapi.session import Session, open_session
 
 READS = ("get_", "assert_", "compute_", "is_")
@@ -28,10 +29,19 @@ NO_CHANGE = frozenset({"GET /pool/xmldbdump", "system.listMethods"})
 Act = Callable[[Session, dict[str, str], dict[str, str]], None]
 
 
-def declare_dead(session: Session, *_: object) -> None:
+def pronounce_dead(sim: SimulatedPool) -> None:
     """Say on the pool that its run acts no more, as a person may: it ends there and cleans nothing up."""
-    run = owner(pool_config(session))
-    session.call("pool.add_to_other_config", pool_ref(session), f"{STOPPED}{run}", "dead")
+    ((pool, row),) = sim.db.rows("pool").items()
+    sim.db.set_in_map("pool", pool, "other_config", f"{STOPPED}{owner(row['other_config'])}", "dead")
+
+
+def dies_at_the_reboot_of(
+    sim: SimulatedPool, folder: Path, host: str, options: PatchOptions | None = None
+) -> None:
+    """A run that ends when the host is to reboot, with everything as it is then."""
+    killer = Somebody(sim, host, lambda *_: pronounce_dead(sim), Step.REBOOT)
+    with subscribe(killer), pytest.raises(LockLost):
+        patch(sim, folder, options=options)
 
 
 class Somebody:

@@ -19,7 +19,7 @@ from tests.flows.kit import (
     Somebody,
     block,
     boots,
-    declare_dead,
+    dies_at_the_reboot_of,
     patch,
     places,
     power_changes,
@@ -27,7 +27,7 @@ from tests.flows.kit import (
 )
 from xenpatch.errors import LockLost, Refused, RunInProgress, Stopped
 from xenpatch.options import How, PatchOptions
-from xenpatch.progress import Step, subscribe
+from xenpatch.progress import subscribe
 from xenpatch.record import KEY, RunId, RunRecord, assert_ours, claim, declare_stopped, owner
 from xenpatch.steps.presence import heartbeat
 from xenpatch.xapi.session import open_session
@@ -39,10 +39,9 @@ def short_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XENPATCH_HEARTBEAT_SECONDS", "2")
 
 
-def dies_at_the_reboot_of(sim: SimulatedPool, folder: Path, host: str, options: PatchOptions) -> None:
-    """A run that ends there, and the record as a killed one leaves it: without a word that it has stopped."""
-    with subscribe(Somebody(sim, host, declare_dead, Step.REBOOT)), pytest.raises(LockLost):
-        patch(sim, folder, options=options)
+def killed_at_the_reboot_of(sim: SimulatedPool, folder: Path, host: str, options: PatchOptions) -> None:
+    """The same, and the record as a killed run leaves it: without a word that it has stopped."""
+    dies_at_the_reboot_of(sim, folder, host, options)
     ((pool, row),) = sim.db.rows("pool").items()
     kept = {key: value for key, value in row["other_config"].items() if "stopped" not in key}
     sim.db.update("pool", pool, other_config=kept)
@@ -53,7 +52,7 @@ def test_a_killed_run_is_continued_from_the_pool_alone_with_its_own_options(
 ) -> None:
     awkward.give_local_disk(sim, "vm-app-1")
     before = places(sim)
-    dies_at_the_reboot_of(sim, tmp_path, "xs1", PatchOptions(stop={"storage": How.SUSPEND}))
+    killed_at_the_reboot_of(sim, tmp_path, "xs1", PatchOptions(stop={"storage": How.SUSPEND}))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another machine"))
 
     report = resume_pool(block(sim))
@@ -80,7 +79,7 @@ def holder(sim: SimulatedPool) -> RunId:
 
 def test_a_run_that_lives_is_respected_until_it_is_told_to_stop(sim: SimulatedPool, tmp_path: Path) -> None:
     before = places(sim)
-    dies_at_the_reboot_of(sim, tmp_path, "xs2", PatchOptions())
+    killed_at_the_reboot_of(sim, tmp_path, "xs2", PatchOptions())
     first = holder(sim)
 
     with alive(sim, first):
@@ -120,7 +119,7 @@ def test_there_is_nothing_to_resume_or_abandon_on_a_pool_without_a_run(sim: Simu
 def test_a_record_that_does_not_say_how_is_continued_with_the_hotfix(
     sim: SimulatedPool, tmp_path: Path
 ) -> None:
-    dies_at_the_reboot_of(sim, tmp_path, "xs2", PatchOptions())
+    killed_at_the_reboot_of(sim, tmp_path, "xs2", PatchOptions())
     ((pool, row),) = sim.db.rows("pool").items()
     shorn = row["other_config"][KEY].replace("manifests", "something")
     sim.db.update("pool", pool, other_config=row["other_config"] | {KEY: shorn})
@@ -134,7 +133,7 @@ def test_a_record_that_does_not_say_how_is_continued_with_the_hotfix(
 
 def test_a_run_is_given_up_and_what_stays_half_done_is_told(sim: SimulatedPool, tmp_path: Path) -> None:
     before = places(sim)
-    dies_at_the_reboot_of(sim, tmp_path, "xs1", PatchOptions())
+    killed_at_the_reboot_of(sim, tmp_path, "xs1", PatchOptions())
     assert places(sim) != before
 
     said = abandon_pool(block(sim))
@@ -150,7 +149,7 @@ def test_giving_up_moves_no_vm_back_to_an_older_level_and_wakes_those_that_were_
     sim: SimulatedPool, tmp_path: Path
 ) -> None:
     awkward.give_local_disk(sim, "vm-db-1")
-    dies_at_the_reboot_of(sim, tmp_path, "xs2", PatchOptions(stop={"storage": How.SUSPEND}))
+    killed_at_the_reboot_of(sim, tmp_path, "xs2", PatchOptions(stop={"storage": How.SUSPEND}))
     assert "vm-db-1" not in places(sim)
 
     said = " ".join(abandon_pool(block(sim)))

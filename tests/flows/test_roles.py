@@ -12,13 +12,13 @@ from pydantic import SecretStr
 from blocks import XenServerPool
 from flows.abandon_pool import abandon_pool
 from flows.patch_pool import patch_pool
-from simulator import FaultRule, Model, SimulatedPool, User, rbac
+from simulator import Model, SimulatedPool, User, rbac
 from simulator.data_model import READ_ONLY, ROLES
 from simulator.schema import RELEASES
 from tests.flows import awkward
-from tests.flows.kit import boots, changes, patch, shell, traces
+from tests.flows.kit import boots, changes, dies_at_the_reboot_of, shell, traces
 from tests.flows.test_remedies import CURED
-from xenpatch.errors import PrecheckRefused, RebootFailed, Refused
+from xenpatch.errors import PrecheckRefused, Refused
 from xenpatch.prechecks.planning import read_obstacles
 from xenpatch.report import RunReport
 from xenpatch.xapi.rights import OF_A_RUN, OF_GIVING_UP, read_rights
@@ -109,11 +109,8 @@ def test_a_run_is_neither_stopped_nor_given_up_by_who_may_not_do_all_that_it_tak
 
 
 def leave_a_run(sim: SimulatedPool, folder: Path) -> None:
-    """A run that could not reboot its second host, with what it put aside back."""
-    error = {"call": "host.reboot", "do": {"error": ["INTERNAL_ERROR", "no"]}, "object": "xs2"}
-    sim.faults.add(FaultRule.from_dict(error))
-    with pytest.raises(RebootFailed):
-        patch(sim, folder / "first", options=CURED)
+    """A run that ended when its second host was to reboot, with everything as it was then."""
+    dies_at_the_reboot_of(sim, folder / "first", "xs2", CURED)
 
 
 def test_the_least_role_may_look_at_all_that_a_plan_is_made_of(quick_looks: None) -> None:

@@ -18,7 +18,7 @@ from tests.flows.kit import (
     block,
     boots,
     changes,
-    declare_dead,
+    dies_at_the_reboot_of,
     fault,
     host_ref,
     patch,
@@ -28,7 +28,7 @@ from tests.flows.kit import (
 )
 from tests.simulated import Simulated
 from xenpatch import record
-from xenpatch.errors import ApplyFailed, LockLost, PrecheckRefused, RebootFailed, StepFailed, UploadFailed
+from xenpatch.errors import ApplyFailed, PrecheckRefused, RebootFailed, StepFailed, UploadFailed
 from xenpatch.options import How, PatchOptions, Remedies
 from xenpatch.prechecks.remedies import auto_poweron, cd
 from xenpatch.prechecks.remedy import Kind, Remedy
@@ -69,8 +69,7 @@ def test_hosts_are_rebooted_in_the_order_that_was_shown(sim: SimulatedPool, tmp_
 def test_vms_return_though_somebody_else_has_rebooted_the_host(two: SimulatedPool, tmp_path: Path) -> None:
     """CA-317856: where the reboot was skipped, so was the return of the VMs."""
     before = places(two)
-    with subscribe(Somebody(two, "xs1", declare_dead, Step.REBOOT)), pytest.raises(LockLost):
-        patch(two, tmp_path)
+    dies_at_the_reboot_of(two, tmp_path, "xs1")
     with awkward.client(two) as api:
         api.host.reboot(host_ref(two, "xs1"))
     while boots(two) != ["xs1"]:

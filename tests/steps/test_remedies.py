@@ -185,13 +185,7 @@ def test_a_remedy_that_the_pool_refuses_is_told_with_what_was_to_be_done(
 
 
 def test_the_last_remedy_is_the_first_to_be_undone(small_pool: SimulatedPool) -> None:
-    with_wlb(small_pool)
-    with_automatic_start(small_pool)
-    with ours(small_pool) as session:
-        seen = read_inventory(session)
-        for remedy in (wlb.remedy(seen), the_vm(seen)):
-            remedies.make(session, RUN, remedy)
-
+    with two_made(small_pool) as session:
         found = remedies.written(pool_config(session))
 
         assert [remedy.kind for remedy in found.values()] == [Kind.NO_AUTO_POWERON, Kind.DISABLE_WLB]
@@ -199,17 +193,11 @@ def test_the_last_remedy_is_the_first_to_be_undone(small_pool: SimulatedPool) ->
 
 
 def test_an_undo_that_fails_keeps_no_other_one_from_being_made(small_pool: SimulatedPool) -> None:
-    with_wlb(small_pool)
-    with_automatic_start(small_pool)
     refused = FaultRule.from_dict(
         {"call": "VM.add_to_other_config", "do": {"error": ["INTERNAL_ERROR", "no"]}, "skip": 1}
     )
     small_pool.faults.add(refused)
-    with ours(small_pool) as session:
-        seen = read_inventory(session)
-        for remedy in (wlb.remedy(seen), the_vm(seen)):
-            remedies.make(session, RUN, remedy)
-
+    with two_made(small_pool) as session:
         with pytest.raises(StepFailed, match=r"vm-web-1 could not be put back.*still written on the pool"):
             undo_all(session)
 
@@ -219,12 +207,7 @@ def test_an_undo_that_fails_keeps_no_other_one_from_being_made(small_pool: Simul
 
 
 def test_no_undo_is_tried_once_the_pool_is_another_runs(small_pool: SimulatedPool) -> None:
-    with_wlb(small_pool)
-    with_automatic_start(small_pool)
-    with ours(small_pool) as session:
-        seen = read_inventory(session)
-        for remedy in (wlb.remedy(seen), the_vm(seen)):
-            remedies.make(session, RUN, remedy)
+    with two_made(small_pool) as session:
         tried = []
 
         def undo(key: str, remedy: Remedy) -> None:
@@ -256,6 +239,18 @@ def test_ha_does_not_begin_on_another_sr_where_its_own_is_gone(small_pool: Simul
 def test_a_remedy_that_somebody_has_spoilt_is_named_by_its_key(text: str) -> None:
     with pytest.raises(StepFailed, match="xenpatch-remedy-001"):
         remedies.written({"xenpatch-remedy-001": text})
+
+
+@contextmanager
+def two_made(pool: SimulatedPool) -> Iterator[Session]:
+    """A session in which workload balancing was put aside, and then a VM's automatic start."""
+    with_wlb(pool)
+    with_automatic_start(pool)
+    with ours(pool) as session:
+        seen = read_inventory(session)
+        for remedy in (wlb.remedy(seen), the_vm(seen)):
+            remedies.make(session, RUN, remedy)
+        yield session
 
 
 def undo_all(session: Session) -> None:

@@ -17,11 +17,12 @@ from tests.flows.kit import (
     patch,
     places,
     power_on,
+    pronounce_dead,
 )
 from xenpatch.errors import PoolError, PrecheckRefused, RebootFailed, VerificationFailed
 from xenpatch.options import PatchOptions
 from xenpatch.progress import Step, subscribe
-from xenpatch.record import STOPPED, declare_dead, owner
+from xenpatch.record import declare_dead, owner
 from xenpatch.xapi.session import Session
 
 
@@ -58,7 +59,7 @@ def test_a_master_that_never_comes_back_stops_the_run_until_somebody_switches_it
     with pytest.raises(PoolError) as failed:
         patch(sim, tmp_path, options=PatchOptions(reboot_limit=2.0))
 
-    ((pool, row),) = sim.db.rows("pool").items()
+    (row,) = sim.db.rows("pool").values()
     run = owner(row["other_config"])
     for part in ("xs1 has not come back", "no further host was touched", declare_dead(run)):
         assert part in str(failed.value)
@@ -67,7 +68,7 @@ def test_a_master_that_never_comes_back_stops_the_run_until_somebody_switches_it
 
     power_on(sim, "xs1")
     drop_sessions(sim)
-    sim.db.set_in_map("pool", pool, "other_config", f"{STOPPED}{run}", "dead")
+    pronounce_dead(sim)
     patch(sim, tmp_path)
     assert_done(sim, before)
 

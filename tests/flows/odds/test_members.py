@@ -24,12 +24,12 @@ from tests.flows.kit import (
     host_ref,
     patch,
     places,
+    pronounce_dead,
 )
 from tests.simulated import Simulated
 from xenpatch.errors import PoolError, PoolUnhealthy
 from xenpatch.options import PatchOptions
 from xenpatch.progress import Step, subscribe
-from xenpatch.record import STOPPED, owner
 from xenpatch.xapi.session import Session
 
 Refs = dict[str, str]
@@ -98,12 +98,10 @@ def test_a_slave_that_takes_over_from_a_dead_master_is_patched_as_the_master(
     fault(sim, "boot", {"never": True}, object="xs1")
     with pytest.raises(PoolError):
         patch(sim, tmp_path, options=PatchOptions(reboot_limit=2.0))
-    ((pool, row),) = sim.db.rows("pool").items()
-    run = owner(row["other_config"])
 
     take_over(sim, "xs2")
     drop_sessions(sim)
-    sim.db.set_in_map("pool", pool, "other_config", f"{STOPPED}{run}", "dead")
+    pronounce_dead(sim)
     with awkward.client(sim) as api:
         api.host.destroy(dead)
     patch(sim, tmp_path)
