@@ -115,8 +115,11 @@ class Database:
             return str(uuids.UUID(int=self._random.getrandbits(128), version=4))
 
     def new_ref(self) -> Ref:
-        """Make a reference."""
-        return Ref(f"OpaqueRef:{self.new_uuid()}")
+        """Make a reference that no row has, not even one of a dump of a database of the same seed."""
+        with self.lock:
+            while self.table_of(ref := Ref(f"OpaqueRef:{self.new_uuid()}")):
+                pass
+            return ref
 
     def create(self, table: str, *, ref: Ref | None = None, **fields: Any) -> Ref:
         """Add a row; reference, uuid and fields not named take their defaults."""

@@ -43,6 +43,7 @@ class Model:
     """Memory of each host in GiB; 0 chooses enough to empty any one host."""
     vm_memory_gib: int = 1
     seed: int = 602
+    """Pools of one seed have the same uuids and references."""
 
     @property
     def host_memory(self) -> int:

@@ -247,10 +247,12 @@ class SimulatedPool:
 
 
 def _database(model: Model | Path, release: Release, clock: Clock) -> Database:
-    db = Database(Schema.of(release), clock)
+    schema = Schema.of(release)
     if isinstance(model, Path):
+        db = Database(schema, clock)
         persistence.fill(db, dump.load(model))
     else:
+        db = Database(schema, clock, model.seed)
         model_rows.fill(db, model, release, clock.now())
     return db
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from simulator import ManualClock, XapiError
+from simulator import ManualClock, XapiError, persistence
 from simulator.call import NULL, Ref
 from simulator.database import Change, Database
 from simulator.schema import RELEASES, Schema
@@ -33,6 +33,20 @@ class TestRows:
         uuids = {row["uuid"] for row in db.rows("VM").values()}
         assert len(uuids) == 3
         assert uuids == {row["uuid"] for row in other.rows("VM").values()}
+
+    def test_another_seed_gives_others(self, db: Database) -> None:
+        other = Database(db.schema, ManualClock(), seed=5)
+
+        assert {db.create("VM") for _ in range(3)}.isdisjoint({other.create("VM") for _ in range(3)})
+
+    def test_what_a_dump_of_the_same_seed_holds_is_not_made_again(self, db: Database) -> None:
+        dumped = Database(db.schema, ManualClock())
+        dumped.create("VM", name__label="a")
+        persistence.fill(db, persistence.extract(dumped))
+
+        db.create("VM", name__label="b")
+
+        assert {row["name__label"] for row in db.rows("VM").values()} == {"a", "b"}
 
     def test_a_row_that_was_read_does_not_change(self, db: Database) -> None:
         vm = db.create("VM", name__label="a")
