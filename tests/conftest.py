@@ -38,20 +38,29 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Run a Prefect server for the tests that need one (10 s, once); gives the file of its database."""
+    """Run a Prefect server for the tests that need one, once; gives the file of its database."""
     from prefect.settings import (  # noqa: PLC0415 - takes a second, and most tests need no Prefect
-        PREFECT_API_DATABASE_CONNECTION_URL,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
         PREFECT_HOME,
         temporary_settings,
     )
-    from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415 - likewise
+
+    from tests.prefect_server import serving  # noqa: PLC0415 - likewise
 
     # Without a heartbeat: each flow's end would wait up to a second for it.
     ours = {PREFECT_HOME: tmp_path_factory.mktemp("prefect"), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
-    with temporary_settings(ours), prefect_test_harness(server_startup_timeout=120):
-        url = str(PREFECT_API_DATABASE_CONNECTION_URL.value())
-        yield Path(url.rpartition(":///")[2])
+    with temporary_settings(ours), serving() as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def recording_server(prefect_server: Path) -> Iterator[Path]:
+    """Likewise, one that stores task runs and events, too, for the tests of one file."""
+    from tests.prefect_server import serving  # noqa: PLC0415 - imports Prefect
+
+    del prefect_server
+    with serving(recording=True) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")

@@ -115,12 +115,12 @@ def logged() -> Iterator[io.StringIO]:
 
 
 @pytest.fixture
-def sim(prefect_server: Path, quick_looks: None, tmp_path: Path) -> Iterator[SimulatedPool]:
+def sim(recording_server: Path, quick_looks: None, tmp_path: Path) -> Iterator[SimulatedPool]:
     """A pool with a CD in the way, a user beside root, and a WLB server with a password.
 
     Its seed is its own: in backups of other tests, a session's reference here would be that of any object.
     """
-    del prefect_server, quick_looks
+    del recording_server, quick_looks
     users = [User("anna", USER_PASSWORD, ("pool-admin",))]
     journal = tmp_path / "journal.jsonl"
     with SimulatedPool(
@@ -148,7 +148,7 @@ def breaks(sim: SimulatedPool, call: str, **do: object) -> None:
 @pytest.mark.timeout(300)
 def test_nothing_secret_is_logged_raised_stored_or_written(
     sim: SimulatedPool,
-    prefect_server: Path,
+    recording_server: Path,
     logged: io.StringIO,
     capfd: pytest.CaptureFixture[str],
     tmp_path: Path,
@@ -182,7 +182,7 @@ def test_nothing_secret_is_logged_raised_stored_or_written(
     seen.fails(XenpatchError, lambda: abandon_pool(pool))
 
     seen.told |= {"log": logged.getvalue(), "printed": "".join(capfd.readouterr())}
-    folders = (tmp_path, Path(os.environ["XDG_STATE_HOME"]), PREFECT_HOME.value(), prefect_server.parent)
+    folders = (tmp_path, Path(os.environ["XDG_STATE_HOME"]), PREFECT_HOME.value(), recording_server.parent)
     seen.files = [file for folder in folders for file in folder.rglob("*")]
     assert len(seen.sessions) > 20
     leaks = seen.leaks()

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from prefect.settings import PREFECT_API_URL
-from prefect.testing.utilities import prefect_test_harness
 
 from simulator import Model, SimulatedPool
 from simulator.faults import Faults
+from tests import prefect_server
 from tests.crash import client
 from tests.flows import awkward
 from tests.flows.kit import boots, places, traces
@@ -30,10 +30,6 @@ IN_THE_WAY: Final = PatchOptions(remedy=Remedies.ALL, stop={"storage": How.SUSPE
 
 _FORKS: Final = multiprocessing.get_context("forkserver")
 """Each run is a copy of a process that has everything imported."""
-
-
-_SERVICES: Final = ("SCHEDULER", "TRIGGERS", "EVENT_PERSISTER", "TASK_RUN_RECORDER", "LATE_RUNS", "FOREMAN")
-"""Of Prefect's server; these runs need none of them, and they take a third of the time."""
 
 
 @dataclass
@@ -126,9 +122,8 @@ def settings() -> dict[str, str]:
 
 @contextmanager
 def serving() -> Iterator[None]:
-    """Prefect's server with no more than these runs need."""
-    os.environ |= {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in _SERVICES}
-    with prefect_test_harness(server_startup_timeout=120):
+    """Prefect's server, and processes that are ready to run."""
+    with prefect_server.serving():
         prepare()
         yield
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 
@@ -46,6 +47,7 @@ def test_nothing_is_changed_before_the_backup_but_the_upload_and_the_record(
     assert backup.read_bytes().endswith(b"</database>")
 
 
+@pytest.mark.usefixtures("recording_server")
 def test_each_host_is_a_subflow_run_named_after_it_and_its_tasks_read_as_a_log(
     sim: SimulatedPool, tmp_path: Path
 ) -> None:
