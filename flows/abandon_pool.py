@@ -1,10 +1,9 @@
 """A run that is given up: what it changed is put back, without patching any further."""
 
 from prefect import flow
-from prefect.runtime import flow_run
 
 from blocks import XenServerPool
-from flows.job import run_id
+from flows.job import run_id, this_run
 from flows.ours import ours_until_the_end
 from tasks.abandon import bring_back, forget, hosts_back, take_up
 from tasks.remedies import put_back
@@ -21,7 +20,7 @@ def abandon_pool(pool: XenServerPool, *, take_over: bool = False) -> tuple[str, 
         take_over: Do not listen whether the run still lives, but have it stop.
 
     """
-    run = run_id(flow_run.id, flow_run.run_count)
+    run = run_id(this_run())
     bundle = take_up(pool, run, take_over=take_over)
     with ours_until_the_end(pool, run):
         hosts_back(pool, run)

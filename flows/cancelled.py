@@ -25,7 +25,7 @@ def reach_safe_point(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any])
     """
     del state
     pool: XenServerPool = flow.validate_parameters(flow_run.parameters)["pool"]
-    killed, run = run_id(flow_run.id, flow_run.run_count), RunId(f"{flow_run.id}.cancelled")
+    killed, run = run_id(flow_run), RunId(f"{flow_run.id}.cancelled")
     log = flow_run_logger(flow_run, flow)
     with open_session(pool.endpoint(), patience=PATIENCE) as session:
         bundle = safe_point.take_up(session, killed, run)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from prefect.client.schemas.objects import FlowRun
+from prefect.context import FlowRunContext
+
 from blocks import Dom0SSH, XenServerPool
+from flows.gate import Gate
 from xenpatch.hotfix.bundle import Bundle
 from xenpatch.hotfix.choice import Wanted
 from xenpatch.hotfix.intake import Hotfix
@@ -15,9 +19,23 @@ from xenpatch.record import RunId
 from xenpatch.report import RunReport
 
 
-def run_id(flow_run: object, run_count: int) -> RunId:
-    """What a run is called on the pool; each retry in Prefect is a run of its own there."""
-    return RunId(f"{flow_run}.{run_count}")
+def this_run() -> FlowRun:
+    """The flow run that this code is called in."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise RuntimeError("this is no flow run")
+    return context.flow_run
+
+
+def answered(run: FlowRun) -> frozenset[str]:
+    """The keys of the questions that it has asked a person; it goes on, so that each has its answer."""
+    return frozenset(run.empirical_policy.pause_keys or ())
+
+
+def run_id(run: FlowRun) -> RunId:
+    """What a run is called on the pool; each retry, and each answer, makes it a run of its own there."""
+    answers = len(answered(run))
+    return RunId(f"{run.id}.{run.run_count}" + (f".{answers}" if answers else ""))
 
 
 @dataclass(frozen=True)
@@ -30,6 +48,7 @@ class Job:
     picture: Picture
     ssh: Dom0SSH | None
     options: PatchOptions
+    gate: Gate
 
     @property
     def bundle(self) -> Bundle:

@@ -8,8 +8,9 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from blocks import Dom0SSH, XenServerPool
+from flows.approvals import asking
 from flows.cancelled import reach_safe_point
-from flows.job import Job, run_id
+from flows.job import Job, run_id, this_run
 from flows.ours import before_the_record, ours_until_the_end
 from flows.waves import wave_after_wave
 from tasks import artifacts
@@ -22,6 +23,7 @@ from tasks.record import back_up, begin, claim, clean, finish, withdraw
 from tasks.remedies import make_remedy, put_back
 from tasks.restarts import restart_toolstacks, restart_vms
 from tasks.upload import upload_all
+from xenpatch.approval import Approval
 from xenpatch.errors import Refused
 from xenpatch.hotfix.intake import Hotfix
 from xenpatch.options import Mode, PatchOptions, Remedies
@@ -48,6 +50,7 @@ def patch_pool(
     manifest: Path | list[Path] | None = None,
     ssh: Dom0SSH | None = None,
     options: PatchOptions = PatchOptions(),  # noqa: B008 - frozen; Prefect shows its fields as a form
+    approval: Approval = Approval(),  # noqa: B008 - likewise
 ) -> RunReport:
     """Patch a pool, host after host, the master first, without a running VM going down.
 
@@ -57,13 +60,15 @@ def patch_pool(
         manifest: The hotfix's manifest, or those of several; not needed for a known hotfix.
         ssh: Access to the control domains; without it, packages are not checked.
         options: How the run goes about its work.
+        approval: Where the run waits for a person's yes.
 
     """
     began = time.monotonic()
-    run = run_id(flow_run.id, flow_run.run_count)
-    wanted = verify_all(_paths(hotfix), _paths(manifest))
-    picture = look_at_pool(pool, run, wanted, ssh, options)
-    return carry_out(Job(pool, run, wanted, picture, ssh, options), began)
+    with asking(approval) as gate:
+        run = run_id(this_run())
+        wanted = verify_all(_paths(hotfix), _paths(manifest))
+        picture = look_at_pool(pool, run, wanted, ssh, options)
+        return carry_out(Job(pool, run, wanted, picture, ssh, options, gate), began)
 
 
 def carry_out(job: Job, began: float) -> RunReport:
@@ -73,6 +78,7 @@ def carry_out(job: Job, began: float) -> RunReport:
     with before_the_record():
         uploaded = upload_all(job.pool, job.hotfixes)
         findings = precheck(job.pool, job.run, job.wanted, job.ssh, job.options, uploaded=uploaded)
+        job.gate.before_any_change(job.picture.plan, findings)
     with ours_until_the_end(job.pool, job.run) as aside:
         if job.options.mode is Mode.MANUAL:
             report = _apply_only(job, findings)

@@ -3,32 +3,41 @@
 import time
 
 from prefect import flow
-from prefect.runtime import flow_run
 
 from blocks import Dom0SSH, XenServerPool
+from flows.approvals import asking
 from flows.cancelled import reach_safe_point
-from flows.job import Job, run_id
+from flows.job import Job, run_id, this_run
 from flows.patch_pool import carry_out
 from tasks.precheck import look_at_pool
 from tasks.record import read_record
+from xenpatch.approval import Approval
 from xenpatch.hotfix.choice import Wanted
 from xenpatch.report import RunReport
 
 
 @flow(name="resume-pool", flow_run_name="resume", on_cancellation=[reach_safe_point])
-def resume_pool(pool: XenServerPool, ssh: Dom0SSH | None = None, *, take_over: bool = False) -> RunReport:
+def resume_pool(
+    pool: XenServerPool,
+    ssh: Dom0SSH | None = None,
+    *,
+    take_over: bool = False,
+    approval: Approval = Approval(),  # noqa: B008 - frozen; Prefect shows its fields as a form
+) -> RunReport:
     """Continue the run whose record is on the pool, with the options that it was started with.
 
     Args:
         pool: The pool.
         ssh: Access to the control domains; without it, packages are not checked.
         take_over: Do not listen whether that run still lives, but have it stop.
+        approval: Where the run waits for a person's yes.
 
     """
     began = time.monotonic()
-    run = run_id(flow_run.id, flow_run.run_count)
-    bundle, options = read_record(pool)
-    options = options.model_copy(update={"take_over": take_over})
-    wanted = Wanted(recorded=bundle)
-    picture = look_at_pool(pool, run, wanted, ssh, options)
-    return carry_out(Job(pool, run, wanted, picture, ssh, options), began)
+    with asking(approval) as gate:
+        run = run_id(this_run())
+        bundle, options = read_record(pool)
+        options = options.model_copy(update={"take_over": take_over})
+        wanted = Wanted(recorded=bundle)
+        picture = look_at_pool(pool, run, wanted, ssh, options)
+        return carry_out(Job(pool, run, wanted, picture, ssh, options, gate), began)

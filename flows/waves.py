@@ -16,7 +16,7 @@ from tasks.runner import SideBySide
 from xenpatch.errors import Interrupted, LockLost, PoolError, StepFailed, Stopped, XapiFailure
 from xenpatch.plan.model import Plan, Turn
 from xenpatch.report import HostReport
-from xenpatch.steps.conductor import conduct, conductor
+from xenpatch.steps.conductor import Conductor, conduct, conductor
 
 
 def wave_after_wave(job: Job, plan: Plan) -> tuple[HostReport, ...]:
@@ -30,7 +30,7 @@ def wave_after_wave(job: Job, plan: Plan) -> tuple[HostReport, ...]:
     stopped: PoolError | None = None
     with SideBySide[HostReport]() as beside:
         try:
-            while turns := lead.next_turns():
+            while turns := _next_turns(job, lead, beside, taken):
                 artifacts.advance(bar, taken, taken + len(turns) + len(lead.waiting()))
                 taken += len(turns)
                 for turn in turns:
@@ -49,6 +49,17 @@ def wave_after_wave(job: Job, plan: Plan) -> tuple[HostReport, ...]:
         raise stopped
     artifacts.advance(bar, len(reports), len(reports))
     return reports
+
+
+def _next_turns(job: Job, lead: Conductor, beside: SideBySide[HostReport], taken: int) -> tuple[Turn, ...]:
+    """The next hosts, once they may be taken; a run that may not go on first ends the turns in hand."""
+    if soon := lead.upcoming():
+        try:
+            job.gate.before_hosts(soon, taken)
+        except Stopped as held:
+            beside.ends()
+            lead.stop(held)
+    return lead.next_turns()
 
 
 def _plan_anew(job: Job) -> Plan:

@@ -192,7 +192,7 @@ def test_nothing_secret_is_logged_raised_stored_or_written(
     assert {words for name in backups for words in leaks[name] if WLB_PASSWORD not in words} == set()
 
 
-def test_a_password_that_is_typed_is_neither_shown_nor_an_argument(sim: SimulatedPool) -> None:
+def test_a_password_that_is_typed_is_neither_shown_nor_told_to_other_processes(sim: SimulatedPool) -> None:
     command = [sys.executable, "-m", "xenpatch", "status", "--pool", sim.url, "--user", "anna"]
     environment = {name: value for name, value in os.environ.items() if name != "XENPATCH_PASSWORD"}
     process, terminal = pty.fork()
@@ -201,14 +201,16 @@ def test_a_password_that_is_typed_is_neither_shown_nor_an_argument(sim: Simulate
     shown = b""
     while not shown.endswith(b"Password of anna on " + sim.url.encode() + b": "):
         shown += os.read(terminal, 1)
-    arguments = Path(f"/proc/{process}/cmdline").read_bytes()
     os.write(terminal, USER_PASSWORD.encode() + b"\n")
+    seen = b""
     while part := _read(terminal):
+        seen += b"".join(Path(f"/proc/{process}/{name}").read_bytes() for name in ("cmdline", "environ"))
         shown += part
     _, status = os.waitpid(process, 0)
 
     assert (os.waitstatus_to_exitcode(status), b"Every VM is at home" in shown) == (0, True)
-    assert USER_PASSWORD.encode() not in shown + arguments
+    assert USER_PASSWORD.encode() not in shown + seen
+    assert b"status" in seen
 
 
 def _read(terminal: int) -> bytes:

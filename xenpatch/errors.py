@@ -84,6 +84,15 @@ class Stopped(XenpatchError):
     """The run ended at a boundary where every VM runs and no host is out of service."""
 
 
+class AnswerNeeded(Stopped):
+    """The run stops until a person has agreed; ``key`` names the question, ``text`` is it in Markdown."""
+
+    def __init__(self, message: str, *, key: str, text: str) -> None:
+        super().__init__(message)
+        self.key = key
+        self.text = text
+
+
 class PoolError(XenpatchError):
     """Work on the pool failed."""
 

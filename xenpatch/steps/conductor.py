@@ -61,8 +61,7 @@ class Conductor:
                 self._hold_against_the_pool()
             if self._error is not None:
                 raise self._error
-            waiting = self.waiting()
-            chosen = tuple(turn for turn in waiting if turn.wave == waiting[0].wave)
+            chosen = self.upcoming()
             self._begun |= {turn.host: turn for turn in chosen}
             self._out |= {turn.host for turn in chosen}
             return chosen
@@ -131,6 +130,11 @@ class Conductor:
         """The hosts whose turn has begun and is not over, with their names."""
         with self._changed:
             return {host: turn.name for host, turn in self._begun.items() if host in self._out}
+
+    def upcoming(self) -> tuple[Turn, ...]:
+        """The turns of the next wave, as planned now."""
+        waiting = self.waiting()
+        return tuple(turn for turn in waiting if turn.wave == waiting[0].wave)
 
     def waiting(self) -> tuple[Turn, ...]:
         """The turns that have not begun."""
