@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from prefect import settings
+from prefect.events.worker import EventsWorker
 from prefect.testing.utilities import prefect_test_harness
 
 STARTUP_LIMIT: Final = 120
@@ -29,6 +30,7 @@ def serving(*, recording: bool = False) -> Iterator[Path]:
 
     Only one that records stores task runs and events, for which a run takes two thirds longer.
     """
+    EventsWorker.drain_all()  # it keeps its connection, to the server that there was until now
     wanted = dict.fromkeys(_RECORDERS, recording) | dict.fromkeys(_OTHERS, False)
     with (
         settings.temporary_settings(wanted),

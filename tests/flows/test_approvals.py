@@ -97,12 +97,8 @@ def test_a_no_ends_it_with_nothing_changed(sim: SimulatedPool, tmp_path: Path) -
     assert "a person has answered no (wrong week) to: may xs1, xs2, xs3 be patched as planned?" in str(
         ended.message
     )
-    assert set(changes(sim)) == {
-        "PUT /pool_patch_upload",
-        "pool_patch.precheck",
-        "task.create",
-        "task.destroy",
-    }
+    uploads = {"PUT /pool_patch_upload", "task.create", "task.destroy"}
+    assert set(changes(sim)) == uploads | {"pool_patch.precheck"}
 
 
 def test_another_run_may_continue_while_it_waits_for_an_answer_until_its_limit(
@@ -114,7 +110,7 @@ def test_another_run_may_continue_while_it_waits_for_an_answer_until_its_limit(
 
     limit = waits.state_details.pause_timeout
     assert limit is not None
-    assert (limit - waits.timestamp).total_seconds() == pytest.approx(1800, abs=60)
+    assert limit.timestamp() - waits.timestamp.timestamp() == pytest.approx(1800, abs=60)
     (pool,) = sim.db.rows("pool").values()
     assert held_by(pool["other_config"]) is not None
     assert boots(sim) == []
