@@ -54,14 +54,17 @@ def grace() -> float:
     return float(os.environ.get("XENPATCH_GRACE_SECONDS", "20"))
 
 
+def pool_speed() -> float:
+    """How much faster than ours the pool's clock runs: XENPATCH_POOL_SPEED for a simulated one, else 1."""
+    return float(os.environ.get("XENPATCH_POOL_SPEED", "1"))
+
+
 def by_our_clock(seconds: float) -> float:
     """How long a limit that the pool is given lasts here, in seconds.
 
-    XENPATCH_POOL_SPEED says how much faster a simulated pool's clock runs; the machine that simulates it
-    does not, so that it still gets five seconds.
+    The machine that simulates a pool runs no faster than others, so that it still gets five seconds.
     """
-    speed = float(os.environ.get("XENPATCH_POOL_SPEED", "1"))
-    return max(seconds / speed, min(seconds, 5.0))
+    return max(seconds / pool_speed(), min(seconds, 5.0))
 
 
 def wait_for(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.plan.pools import host, planned, pool
-from xenpatch.errors import DrainFailed, LockLost, ReturnFailed
+from xenpatch.errors import DrainFailed, LockLost, ReturnFailed, Stopped
 from xenpatch.plan.model import Move, Plan
 from xenpatch.steps.conductor import TRIES, Conductor
 
@@ -191,3 +191,31 @@ def test_a_pool_that_no_plan_fits_any_more_lets_no_further_wave_begin() -> None:
 
     with pytest.raises(DrainFailed, match="there is no other plan"):
         lead.next_turns()
+
+
+def test_who_is_asked_before_a_wave_sees_what_comes_and_may_forbid_it() -> None:
+    lead = conducted()
+
+    def forbid(ahead: Plan) -> None:
+        raise Stopped(", ".join(turn.name for turn in ahead.turns))
+
+    with pytest.raises(Stopped, match="xs1"):
+        lead.next_turns(forbid)
+    assert (lead.in_hand(), len(lead.waiting())) == ({}, 3)
+
+    assert taken(lead) == ["xs1"]
+
+
+def test_who_is_asked_before_a_wave_is_asked_again_if_another_one_comes_then() -> None:
+    other = replace(PLAN, turns=PLAN.turns[1:], steps=())
+    lead = Conductor(PLAN, lambda: other, lambda: POOL.members, POOL.members)
+    asked: list[str] = []
+
+    def surprise_once(ahead: Plan) -> None:
+        asked.append(ahead.turns[0].name)
+        if len(asked) == 1:
+            lead.surprised("a VM has moved")
+            assert lead.next_move(XS1, leaving=False) is None
+
+    assert [turn.name for turn in lead.next_turns(surprise_once)] == ["xs2"]
+    assert asked == ["xs1", "xs2"]

@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from typing import Final
 
 from xenpatch.errors import DrainFailed, ReturnFailed, StepFailed
+from xenpatch.plan.ahead import next_wave
 from xenpatch.plan.model import Move, Plan, Reboot, Turn
 from xenpatch.xapi.inventory import Members
 from xenpatch.xapi.types import HostUuid, VmUuid
@@ -50,21 +51,26 @@ class Conductor:
         self.culprit: HostUuid | None = None
         self._take(plan)
 
-    def next_turns(self) -> tuple[Turn, ...]:
+    def next_turns(self, gate: Callable[[Plan], None] = lambda _: None) -> tuple[Turn, ...]:
         """The hosts of the next wave, as soon as every host taken before is updated; () when all are.
 
-        Raises what ended the run.
+        ``gate`` is shown what comes next before it begins (see `next_wave`), and raises where it must not;
+        VMs go on coming home meanwhile. Raises what ended the run.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._error or not self._out)
             if self._error is None:
                 self._hold_against_the_pool()
-            if self._error is not None:
-                raise self._error
-            chosen = self.upcoming()
-            self._begun |= {turn.host: turn for turn in chosen}
-            self._out |= {turn.host for turn in chosen}
-            return chosen
+            ahead = self._ahead()
+        while ahead.turns:
+            gate(ahead)
+            with self._changed:
+                shown, ahead = ahead, self._ahead()
+                if ahead.turns == shown.turns:
+                    self._begun |= {turn.host: turn for turn in ahead.turns}
+                    self._out |= {turn.host for turn in ahead.turns}
+                    return ahead.turns
+        return ()
 
     def next_move(self, turn: HostUuid, *, leaving: bool) -> Move | None:
         """A move for that host's sake that may begin now; None when all of them are over.
@@ -131,11 +137,6 @@ class Conductor:
         with self._changed:
             return {host: turn.name for host, turn in self._begun.items() if host in self._out}
 
-    def upcoming(self) -> tuple[Turn, ...]:
-        """The turns of the next wave, as planned now."""
-        waiting = self.waiting()
-        return tuple(turn for turn in waiting if turn.wave == waiting[0].wave)
-
     def waiting(self) -> tuple[Turn, ...]:
         """The turns that have not begun."""
         with self._changed:
@@ -158,6 +159,11 @@ class Conductor:
             self._stop(error)
             self._aborted = True
             self._changed.notify_all()
+
+    def _ahead(self) -> Plan:
+        if self._error is not None:
+            raise self._error
+        return next_wave(self.plan, self._begun, self._over)
 
     def _stop(self, error: BaseException, culprit: HostUuid | None = None) -> None:
         if self._error is None:
