@@ -17,6 +17,7 @@ from xenpatch.options import PatchOptions
 from xenpatch.prechecks.picture import Picture
 from xenpatch.record import RunId
 from xenpatch.report import RunReport
+from xenpatch.window import Occurrence
 
 
 def this_run() -> FlowRun:
@@ -40,7 +41,7 @@ def run_id(run: FlowRun) -> RunId:
 
 @dataclass(frozen=True)
 class Job:
-    """A pool, what it is to have, and how to go about it; ``picture`` is the first look."""
+    """A pool, what it is to have, how to go about it, and when; ``picture`` is the first look."""
 
     pool: XenServerPool
     run: RunId
@@ -49,6 +50,7 @@ class Job:
     ssh: Dom0SSH | None
     options: PatchOptions
     gate: Gate
+    within: Occurrence | None = None
 
     @property
     def bundle(self) -> Bundle:

@@ -12,7 +12,9 @@ from flows.approvals import asking
 from flows.cancelled import reach_safe_point
 from flows.job import Job, run_id, this_run
 from flows.ours import before_the_record, ours_until_the_end
+from flows.stopped import ends_as_stopped
 from flows.waves import wave_after_wave
+from flows.window import occurrence, refuse_if_too_late
 from tasks import artifacts
 from tasks.apply import apply_all
 from tasks.checksum import verify_all
@@ -31,6 +33,7 @@ from xenpatch.prechecks.finding import Finding, remedies
 from xenpatch.prechecks.remedy import Remedy
 from xenpatch.report import HostReport, RunReport
 from xenpatch.steps.conductor import conductor
+from xenpatch.window import Window
 
 
 def _name() -> str:
@@ -44,6 +47,7 @@ def _paths(given: Path | list[Path] | None) -> list[Path]:
 
 
 @flow(name="patch-pool", flow_run_name=_name, on_cancellation=[reach_safe_point])
+@ends_as_stopped
 def patch_pool(
     pool: XenServerPool,
     hotfix: Path | list[Path],
@@ -51,6 +55,7 @@ def patch_pool(
     ssh: Dom0SSH | None = None,
     options: PatchOptions = PatchOptions(),  # noqa: B008 - frozen; Prefect shows its fields as a form
     approval: Approval = Approval(),  # noqa: B008 - likewise
+    window: Window | None = None,
 ) -> RunReport:
     """Patch a pool, host after host, the master first, without a running VM going down.
 
@@ -61,23 +66,27 @@ def patch_pool(
         ssh: Access to the control domains; without it, packages are not checked.
         options: How the run goes about its work.
         approval: Where the run waits for a person's yes.
+        window: When it may work; what it cannot do in time is left to the next run. Always unless given.
 
     """
     began = time.monotonic()
     with asking(approval) as gate:
+        within = occurrence(window)
         run = run_id(this_run())
         wanted = verify_all(_paths(hotfix), _paths(manifest))
         picture = look_at_pool(pool, run, wanted, ssh, options)
-        return carry_out(Job(pool, run, wanted, picture, ssh, options, gate), began)
+        return carry_out(Job(pool, run, wanted, picture, ssh, options, gate, within), began)
 
 
 def carry_out(job: Job, began: float) -> RunReport:
     """All that follows the first look, for a new run and for one that is continued from its record."""
     if job.picture.done:
         return _told(job.report(seconds=time.monotonic() - began))
+    refuse_if_too_late(job)
     with before_the_record():
         uploaded = upload_all(job.pool, job.hotfixes)
         findings = precheck(job.pool, job.run, job.wanted, job.ssh, job.options, uploaded=uploaded)
+        refuse_if_too_late(job, uploaded)
         job.gate.before_any_change(job.picture.plan, findings)
     with ours_until_the_end(job.pool, job.run) as aside:
         if job.options.mode is Mode.MANUAL:

@@ -9,20 +9,25 @@ from flows.approvals import asking
 from flows.cancelled import reach_safe_point
 from flows.job import Job, run_id, this_run
 from flows.patch_pool import carry_out
+from flows.stopped import ends_as_stopped
+from flows.window import occurrence
 from tasks.precheck import look_at_pool
 from tasks.record import read_record
 from xenpatch.approval import Approval
 from xenpatch.hotfix.choice import Wanted
 from xenpatch.report import RunReport
+from xenpatch.window import Window
 
 
 @flow(name="resume-pool", flow_run_name="resume", on_cancellation=[reach_safe_point])
+@ends_as_stopped
 def resume_pool(
     pool: XenServerPool,
     ssh: Dom0SSH | None = None,
     *,
     take_over: bool = False,
     approval: Approval = Approval(),  # noqa: B008 - frozen; Prefect shows its fields as a form
+    window: Window | None = None,
 ) -> RunReport:
     """Continue the run whose record is on the pool, with the options that it was started with.
 
@@ -31,13 +36,15 @@ def resume_pool(
         ssh: Access to the control domains; without it, packages are not checked.
         take_over: Do not listen whether that run still lives, but have it stop.
         approval: Where the run waits for a person's yes.
+        window: When it may work; what it cannot do in time is left to the next run. Always unless given.
 
     """
     began = time.monotonic()
     with asking(approval) as gate:
+        within = occurrence(window)
         run = run_id(this_run())
         bundle, options = read_record(pool)
         options = options.model_copy(update={"take_over": take_over})
         wanted = Wanted(recorded=bundle)
         picture = look_at_pool(pool, run, wanted, ssh, options)
-        return carry_out(Job(pool, run, wanted, picture, ssh, options, gate), began)
+        return carry_out(Job(pool, run, wanted, picture, ssh, options, gate, within), began)

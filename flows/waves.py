@@ -1,7 +1,7 @@
 """The hosts of a run, wave after wave, each as a subflow."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from prefect.exceptions import TerminationSignal
@@ -9,14 +9,17 @@ from prefect.logging import get_run_logger
 
 from flows.job import Job
 from flows.patch_host import patch_host
+from flows.window import stop_if_too_late
 from tasks import artifacts
+from tasks.abandon import bring_back
 from tasks.apply import apply_all
+from tasks.migrate import who_is_not_home
 from tasks.plan import look_who_is_there, plan_anew
 from tasks.runner import SideBySide
 from xenpatch.errors import Interrupted, LockLost, PoolError, StepFailed, Stopped, XapiFailure
-from xenpatch.plan.model import Plan, Turn
+from xenpatch.plan.model import Placement, Plan, Turn
 from xenpatch.report import HostReport
-from xenpatch.steps.conductor import Conductor, conduct, conductor
+from xenpatch.steps.conductor import conduct, conductor
 
 
 def wave_after_wave(job: Job, plan: Plan) -> tuple[HostReport, ...]:
@@ -30,7 +33,7 @@ def wave_after_wave(job: Job, plan: Plan) -> tuple[HostReport, ...]:
     stopped: PoolError | None = None
     with SideBySide[HostReport]() as beside:
         try:
-            while turns := _next_turns(job, lead, beside, taken):
+            while turns := lead.next_turns(partial(_gate, job)):
                 artifacts.advance(bar, taken, taken + len(turns) + len(lead.waiting()))
                 taken += len(turns)
                 for turn in turns:
@@ -39,6 +42,8 @@ def wave_after_wave(job: Job, plan: Plan) -> tuple[HostReport, ...]:
             stopped = failed
             if isinstance(failed, LockLost):
                 lead.abort(failed)
+        except Stopped as boundary:
+            _rest(job, beside, boundary)
         except (KeyboardInterrupt, TerminationSignal) as asked:
             _stop_safely(beside, asked)
         except BaseException as ended:
@@ -51,15 +56,36 @@ def wave_after_wave(job: Job, plan: Plan) -> tuple[HostReport, ...]:
     return reports
 
 
-def _next_turns(job: Job, lead: Conductor, beside: SideBySide[HostReport], taken: int) -> tuple[Turn, ...]:
-    """The next hosts, once they may be taken; a run that may not go on first ends the turns in hand."""
-    if soon := lead.upcoming():
-        try:
-            job.gate.before_hosts(soon, taken)
-        except Stopped as held:
-            beside.ends()
-            lead.stop(held)
-    return lead.next_turns()
+def _gate(job: Job, ahead: Plan) -> None:
+    """Before each wave; raise Stopped if it must not begin."""
+    stop_if_too_late(job, ahead)
+    job.gate.before_hosts(ahead.turns, taken=len(conductor().happened().turns))
+
+
+def _rest(job: Job, beside: SideBySide[HostReport], boundary: Stopped) -> None:
+    """Have the VMs that are on their way home arrive, then end the run. Raises Stopped, PoolError.
+
+    Where some would only come home with a further host, as many as there is room for are brought there now.
+    """
+    lead = conductor()
+    get_run_logger().info("no further host is taken: %s", boundary)
+    lead.stop(boundary)
+    try:
+        beside.results()
+    except LockLost:
+        raise
+    except PoolError as failed:
+        get_run_logger().warning("not all went home as planned: %s", failed)
+        if job.options.placement is Placement.HOME:
+            with suppress(XapiFailure):  # whose it is, is told below
+                bring_back(job.pool, job.run, job.bundle)
+    except BaseException as ended:
+        lead.abort(ended)
+        raise
+    away = who_is_not_home(job.pool, job.options.placement)
+    if away:
+        boundary.args = (f"{boundary} Not at home yet: {', '.join(away)}.",)
+    raise boundary
 
 
 def _plan_anew(job: Job) -> Plan:

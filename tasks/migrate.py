@@ -8,7 +8,7 @@ from tasks.connection import connected
 from tasks.retries import RETRIED
 from tasks.telling import telling
 from xenpatch.hotfix.bundle import Bundle
-from xenpatch.plan.model import Move, Turn
+from xenpatch.plan.model import Move, Placement, Turn
 from xenpatch.progress import Condition, HostState, Step, publish
 from xenpatch.record import RunId, assert_ours
 from xenpatch.steps import drain, lifecycle, maintenance
@@ -41,6 +41,13 @@ def who_is_away(pool: XenServerPool, turn: Turn) -> tuple[str, ...]:
     with connected(pool) as session:
         away = lifecycle.away(read_places(session))
     return tuple(vm.name for vm, home in away if home.uuid == turn.host)
+
+
+@task(task_run_name="look who is not at home", cache_policy=NO_CACHE, **RETRIED)
+def who_is_not_home(pool: XenServerPool, placement: Placement) -> tuple[str, ...]:
+    """The names of all VMs that run elsewhere than they should in the end."""
+    with connected(pool) as session:
+        return tuple(vm.name for vm, _ in lifecycle.away(read_places(session), placement))
 
 
 @task(task_run_name="find the VMs that left {turn.name} in vain", cache_policy=NO_CACHE, **RETRIED)

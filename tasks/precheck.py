@@ -9,7 +9,8 @@ from tasks import artifacts
 from tasks.connection import connected
 from tasks.retries import RETRIED
 from tasks.telling import telling
-from xenpatch.errors import PoolError, PrecheckRefused, Refused
+from tasks.upload import remove
+from xenpatch.errors import PrecheckRefused, Refused
 from xenpatch.hotfix.choice import Wanted
 from xenpatch.hotfix.intake import Hotfix
 from xenpatch.options import PatchOptions, Remedies
@@ -20,10 +21,8 @@ from xenpatch.progress import Condition, HostState, Planned, Step, publish
 from xenpatch.record import RunId
 from xenpatch.steps.foresight import foresee
 from xenpatch.steps.precheck import ask_hosts, look, refuse_if_blocked
-from xenpatch.updates.mechanism import mechanism_for
 from xenpatch.xapi.inventory import Host
-from xenpatch.xapi.session import Session, open_session
-from xenpatch.xapi.survey import read_inventory
+from xenpatch.xapi.session import open_session
 
 
 @task(task_run_name="look at the pool", cache_policy=NO_CACHE)
@@ -68,7 +67,7 @@ def precheck(
             picture = look(session, run, wanted, ssh.access(pool) if ssh else None, options)
             findings = _refuse_with_report(ask_hosts(session, wanted, picture), cured=cured)
         except Refused:
-            _take_back(session, uploaded)
+            remove(session, uploaded)
             raise
         artifacts.findings(findings)
         curable = len(blocking(findings))
@@ -76,15 +75,6 @@ def precheck(
             f"{len(findings)} findings, " + (f"{curable} to be put aside" if curable else "none blocks")
         )
     return findings
-
-
-def _take_back(session: Session, uploaded: tuple[Hotfix, ...]) -> None:
-    """Remove our uploads; a failure of that must not hide the refusal, and is only told."""
-    for hotfix in uploaded:
-        try:
-            mechanism_for(read_inventory(session)).remove(session, hotfix.manifest)
-        except PoolError as stays:
-            get_run_logger().warning("%s stays uploaded: %s", hotfix.manifest.name, stays)
 
 
 def _condition(picture: Picture, host: Host) -> Condition:

@@ -2,14 +2,17 @@
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
 
 from blocks import XenServerPool
 from tasks.connection import connected
 from tasks.retries import RETRIED
 from tasks.telling import telling
+from xenpatch.errors import PoolError
 from xenpatch.hotfix.intake import Hotfix
 from xenpatch.progress import Step
 from xenpatch.updates.mechanism import mechanism_for
+from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import read_inventory
 
 
@@ -34,3 +37,19 @@ def upload(pool: XenServerPool, hotfix: Hotfix) -> bool:
 def upload_all(pool: XenServerPool, hotfixes: tuple[Hotfix, ...]) -> tuple[Hotfix, ...]:
     """Bring all of them; those that were uploaded now."""
     return tuple(hotfix for hotfix in hotfixes if upload(pool, hotfix))
+
+
+@task(task_run_name="take the upload back", cache_policy=NO_CACHE, **RETRIED)
+def take_back(pool: XenServerPool, uploaded: tuple[Hotfix, ...]) -> None:
+    """Give the pool back as it was, for a run that is refused after its upload."""
+    with connected(pool) as session:
+        remove(session, uploaded)
+
+
+def remove(session: Session, uploaded: tuple[Hotfix, ...]) -> None:
+    """Remove our uploads; a failure of that must not hide the refusal, and is only told."""
+    for hotfix in uploaded:
+        try:
+            mechanism_for(read_inventory(session)).remove(session, hotfix.manifest)
+        except PoolError as stays:
+            get_run_logger().warning("%s stays uploaded: %s", hotfix.manifest.name, stays)

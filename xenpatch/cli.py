@@ -19,6 +19,7 @@ from xenpatch.options import How, Mode, PatchOptions, Remedies
 from xenpatch.plan.document import document
 from xenpatch.plan.model import NoRoom, Placement
 from xenpatch.prechecks.consent import REASONS
+from xenpatch.window import ending
 
 EXIT_CODES: tuple[tuple[type[Exception], int, str], ...] = (
     (InputError, 2, "Bad input:"),
@@ -91,6 +92,13 @@ SshBlock = Annotated[
 ]
 TakeOver = Annotated[
     bool, typer.Option("--take-over", help="Have a run that still lives stop, and continue in its place.")
+]
+WindowEnd = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Take no host that would not be done by then, VMs home included: HH:MM, or a date and time.",
+    ),
 ]
 
 PlacementOption = Annotated[
@@ -201,6 +209,7 @@ def patch(
         typer.Option(metavar="FOLDER", help="Where the pool's database is saved; it holds secrets."),
     ] = None,
     take_over: TakeOver = False,
+    window_end: WindowEnd = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the whole plan and change nothing.")
     ] = False,
@@ -224,7 +233,8 @@ def patch(
         backup_folder=backup_folder,
         take_over=take_over,
     )
-    job = commands.Job(tuple(hotfix), tuple(manifest or ()), how)
+    window = ending(window_end) if window_end else None
+    job = commands.Job(tuple(hotfix), tuple(manifest or ()), how, window)
     console = Console()
     if dry_run:
         commands.dry_run(console, access, shell, job)
@@ -246,12 +256,14 @@ def resume(
     ssh_key: SshKey = None,
     ssh_block: SshBlock = None,
     take_over: TakeOver = False,
+    window_end: WindowEnd = None,
 ) -> None:
     """Continue the run whose record is on the pool, with its own options; no hotfix file is needed."""
     access = Access(pool, pool_block, user, certificate, ca, legacy=legacy)
     shell = Shell(known_hosts, ssh_user, ssh_port, ssh_key, ssh_block)
     console = Console()
-    display.report(console, commands.resume(console, access, shell, take_over=take_over))
+    window = ending(window_end) if window_end else None
+    display.report(console, commands.resume(console, access, shell, take_over=take_over, window=window))
 
 
 @app.command()

@@ -27,6 +27,7 @@ from xenpatch.prechecks.finding import blocking, remedies
 from xenpatch.record import RunId, require
 from xenpatch.report import RunReport
 from xenpatch.steps.foresight import learnt
+from xenpatch.window import Window
 from xenpatch.xapi.dump import read_pool as read_dump
 from xenpatch.xapi.inventory import Inventory
 from xenpatch.xapi.types import VmUuid
@@ -45,6 +46,7 @@ class Job:
     hotfixes: tuple[Path, ...]
     manifests: tuple[Path, ...]
     options: PatchOptions
+    window: Window | None = None
 
     def verified(self) -> Wanted:
         """The files, in their order, and why some are left out. Raises HotfixError, InputError."""
@@ -167,17 +169,19 @@ def patch(console: Console, access: Access, shell: Shell, job: Job) -> RunReport
     folders = {name: _absolute(getattr(job.options, name)) for name in ("backup_folder", "task_list")}
     options = _asked(console, pool, ssh, wanted, job.options).model_copy(update=folders)
     hotfixes, manifests = _one_or_all(job.hotfixes), _one_or_all(job.manifests)
-    return _watched(console, lambda: patch_pool(pool, hotfixes, manifests, ssh, options))
+    return _watched(console, lambda: patch_pool(pool, hotfixes, manifests, ssh, options, job.window))
 
 
-def resume(console: Console, access: Access, shell: Shell, *, take_over: bool) -> RunReport:
+def resume(
+    console: Console, access: Access, shell: Shell, *, take_over: bool, window: Window | None
+) -> RunReport:
     """Continue the run on the pool in this process, with a live view."""
     display.status(console, _held(access, "resume"))
     pool = access.pool()
     ssh = shell.ssh(pool)
     from flows.resume_pool import resume_pool  # noqa: PLC0415
 
-    return _watched(console, lambda: resume_pool(pool, ssh, take_over=take_over))
+    return _watched(console, lambda: resume_pool(pool, ssh, take_over=take_over, window=window))
 
 
 def abandon(console: Console, access: Access, *, take_over: bool) -> tuple[str, ...]:

@@ -57,6 +57,8 @@ CASES = {
         (*PATCH, *TO, "--stop", "a=suspend", "--stop", "a=shutdown"), "says two things of 'a'",
     ),
     "no hotfix in the folder": (("patch", *TO, "--hotfix", "{empty}"), "holds no .zip or .xsupdate"),
+    "no time": ((*PATCH, *TO, "--window-end", "soon"), "is neither HH:MM nor a date and time"),
+    "a window that has closed": ((*PATCH, *TO, "--window-end", "2020-01-01"), "has passed"),
     "unknown mode": ((*PATCH, *TO, "--mode", "magic"), "'magic' is not one of"),
     "list without a pool": (("hotfix", "list"), "give either --pool URL or --pool-block NAME"),
     "unknown release": (("simulate", "--port", "0", "--release", "9.9"), "release 9.9 cannot be simulated"),

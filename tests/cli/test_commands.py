@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_API_URL
 
 from simulator import FaultRule, Model, SimulatedPool
-from tests.flows.kit import boots, changes, places
+from tests.flows.kit import boots, changes, places, remember_reboots
 from tests.simulated import Simulated
 
 Result = subprocess.CompletedProcess[str]
@@ -116,6 +117,26 @@ def test_an_interrupted_run_says_how_to_go_on_and_is_continued(sim: SimulatedPoo
     assert "has stopped" in xenpatch("status", "--pool", sim.url, password=sim.password).stdout
 
     again = xenpatch("patch", *job(sim), "--backup-folder", tmp_path, password=sim.password)
+
+    assert again.returncode == 0, again.stderr
+    assert boots(sim) == ["xs1", "xs2"]
+
+
+def test_a_run_that_stops_at_the_end_of_its_window_exits_with_4_and_is_resumed_in_the_next(
+    sim: SimulatedPool, tmp_path: Path
+) -> None:
+    remember_reboots(sim, {"xs1": 300, "xs2": 5 * 3600})
+    three_hours, a_day = (datetime.now(UTC) + timedelta(hours=each) for each in (3, 24))
+    folder = ("--backup-folder", tmp_path)
+
+    found = xenpatch("patch", *job(sim), *folder, "--window-end", three_hours, password=sim.password)
+
+    assert found.returncode == 4, found.stderr
+    assert "Stopped: 1 of 2 hosts done, continues in the next window: xs2 would take" in found.stderr
+    assert "Traceback" not in found.stderr
+    assert boots(sim) == ["xs1"]
+
+    again = xenpatch("resume", "--pool", sim.url, "--window-end", a_day, password=sim.password)
 
     assert again.returncode == 0, again.stderr
     assert boots(sim) == ["xs1", "xs2"]

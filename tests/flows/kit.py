@@ -16,10 +16,13 @@ from simulator.call import Ref
 from simulator.faults import Faults
 from xenpatch.errors import LockLost
 from xenpatch.options import PatchOptions
+from xenpatch.plan import history
+from xenpatch.plan.history import RebootRecord
 from xenpatch.progress import Event, MoveStarted, Started, Step, subscribe
 from xenpatch.record import STOPPED, owner
 from xenpatch.report import RunReport
 from xenpatch.xapi.session import Session, open_session
+from xenpatch.xapi.types import HostUuid, PoolUuid
 
 READS = ("get_", "assert_", "compute_", "is_")
 GONE = "(gone)"
@@ -170,6 +173,14 @@ def power_on(sim: SimulatedPool, name: str) -> None:
     host = host_ref(sim, name)
     boot.begin_power_on(sim.world, host)
     sim.db.wait_until(lambda: bool(sim.db.get("host", host)["enabled"]), 3600)
+
+
+def remember_reboots(sim: SimulatedPool, seconds: Mapping[str, float]) -> None:
+    """Have the history of this pool say that reboots of the hosts, by name, take so long."""
+    (pool,) = sim.db.rows("pool").values()
+    for host in sim.hosts:
+        for _ in range(5):
+            history.append(PoolUuid(pool["uuid"]), RebootRecord(HostUuid(host.uuid), seconds[host.name]))
 
 
 def drop_sessions(sim: SimulatedPool) -> None:
