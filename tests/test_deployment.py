@@ -41,9 +41,11 @@ def test_prefect_deploys_it_from_the_root_of_the_repository() -> None:
     assert deployment.global_concurrency_limit.limit == 1
     assert deployment.concurrency_options is not None
     assert deployment.concurrency_options.collision_strategy == "CANCEL_NEW"
-    assert deployment.schedules == []
+    switched_on = {schedule.slug: schedule.active for schedule in deployment.schedules}
+    assert switched_on == {"second-sunday": False, "saturday-nights": False, "once": False}
     assert deployment.parameter_openapi_schema is not None
     assert {"pool", "hotfix"} <= set(deployment.parameter_openapi_schema["required"])
+    assert "Window" in deployment.parameter_openapi_schema["definitions"]
 
 
 def test_workers_are_told_where_their_checkout_is_by_their_own_environment() -> None:
