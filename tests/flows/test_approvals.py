@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from flows.patch_pool import patch_pool
 from simulator import SimulatedPool
 from tests.flows.kit import block, boots, changes, patch, places, traces
-from tests.flows.worker import becomes, start, working
+from tests.flows.worker import end_of, start, worker
 from xenpatch.approval import Approval, Before
 from xenpatch.errors import InputError
 from xenpatch.record import held_by, stop_reason
@@ -20,9 +20,10 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def worker(prefect_server: object) -> Iterator[None]:
+def working(prefect_server: object) -> Iterator[None]:
+    """One worker for all tests of this file."""
     del prefect_server
-    with working("approvals"):
+    with worker("approvals"):
         yield
 
 
@@ -56,20 +57,18 @@ def test_it_waits_with_the_plan_and_after_its_first_host_and_then_patches_the_ot
     run = start(
         sim,
         tmp_path,
-        {
-            "options": {"backup_folder": str(tmp_path), "remedy": "all"},
-            "approval": {"plan": True, "hosts": "after-first"},
-        },
+        options={"backup_folder": str(tmp_path), "remedy": "all"},
+        approval={"plan": True, "hosts": "after-first"},
     )
 
-    becomes(run, StateType.PAUSED)
+    assert end_of(run).name == "Suspended"
     assert sim.db.rows("host_patch") == {}
     assert list(traces(sim)) == []
     assert "| wave | host | VMs leave" in question(run)
     assert answer(run, decision="perhaps") == "REJECT"
     assert answer(run, decision="continue", note="change 4711") == "ACCEPT"
 
-    becomes(run, StateType.PAUSED)
+    assert end_of(run).name == "Suspended"
     assert boots(sim) == ["xs1"]
     assert places(sim) == before
     assert all(row["enabled"] for row in sim.db.rows("host").values())
@@ -80,7 +79,7 @@ def test_it_waits_with_the_plan_and_after_its_first_host_and_then_patches_the_ot
     assert "**xs2**" in question(run)
     assert answer(run, decision="continue") == "ACCEPT"
 
-    becomes(run, StateType.COMPLETED)
+    assert end_of(run).type is StateType.COMPLETED
     assert boots(sim) == ["xs1", "xs2", "xs3"]
     assert places(sim) == before
     assert switches(sim) == (True, None)
@@ -88,15 +87,14 @@ def test_it_waits_with_the_plan_and_after_its_first_host_and_then_patches_the_ot
 
 
 def test_a_no_ends_it_with_nothing_changed(sim: SimulatedPool, tmp_path: Path) -> None:
-    run = start(sim, tmp_path, {"approval": {"plan": True}})
-    becomes(run, StateType.PAUSED)
+    run = start(sim, tmp_path, approval={"plan": True})
+    assert end_of(run).name == "Suspended"
 
     assert answer(run, decision="stop", note="wrong week") == "ACCEPT"
 
-    ended = becomes(run, StateType.FAILED)
-    assert "a person has answered no (wrong week) to: may xs1, xs2, xs3 be patched as planned?" in str(
-        ended.message
-    )
+    ended = end_of(run)
+    assert (ended.type, ended.name) == (StateType.CANCELLED, "Stopped")
+    assert "answered no (wrong week) to: may xs1, xs2, xs3 be patched as planned?" in str(ended.message)
     uploads = {"PUT /pool_patch_upload", "task.create", "task.destroy"}
     assert set(changes(sim)) == uploads | {"pool_patch.precheck"}
 
@@ -104,10 +102,10 @@ def test_a_no_ends_it_with_nothing_changed(sim: SimulatedPool, tmp_path: Path) -
 def test_another_run_may_continue_while_it_waits_for_an_answer_until_its_limit(
     sim: SimulatedPool, tmp_path: Path
 ) -> None:
-    run = start(sim, tmp_path, {"approval": {"hosts": "each", "hours": 0.5}})
+    run = start(sim, tmp_path, approval={"hosts": "each", "hours": 0.5})
 
-    waits = becomes(run, StateType.PAUSED)
-
+    waits = end_of(run)
+    assert waits.name == "Suspended"
     limit = waits.state_details.pause_timeout
     assert limit is not None
     assert limit.timestamp() - waits.timestamp.timestamp() == pytest.approx(1800, abs=60)

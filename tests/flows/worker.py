@@ -1,16 +1,20 @@
-"""A worker that carries out the repository's deployments, as in the UI, and what becomes of its runs."""
+"""A worker with the deployment of the repository, and runs that it carries out."""
+
+from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from prefect import get_client
-from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.settings import PREFECT_API_URL
+from prefect.states import Scheduled
 
 from simulator import SimulatedPool
 from tests.flows.kit import block
@@ -20,14 +24,15 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def working(pool: str) -> Iterator[None]:
-    """A worker, quick to look, on a work pool of that name with the deployment of patch_pool."""
+def worker(pool: str, **settings: str) -> Iterator[None]:
+    """A worker of that work pool, for the server of the tests; `settings` go into its environment."""
     environment = os.environ | {
         "PREFECT_API_URL": str(PREFECT_API_URL.value()),
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",
         "XENPATCH_HOME": str(ROOT),
         "XENPATCH_HEARTBEAT_SECONDS": "0.5",
+        **settings,
     }
     for words in (
         ("work-pool", "create", pool, "--type", "process", "--overwrite"),
@@ -48,36 +53,40 @@ def working(pool: str) -> Iterator[None]:
         running.wait(60)
 
 
-def _prefect(*words: str) -> list[str]:
-    return [sys.executable, "-m", "prefect", "--no-prompt", *words]
-
-
-def start(sim: SimulatedPool, folder: Path, more: Mapping[str, Any] | None = None) -> FlowRun:
-    """A run of the deployment, as the UI starts it, with more parameters."""
-    saved = block(sim).save("of-the-worker", overwrite=True)
-    parameters: dict[str, Any] = {
+def start(sim: SimulatedPool, folder: Path, scheduled: datetime | None = None, **parameters: Any) -> FlowRun:
+    """A run of the deployment, as the UI starts it, or a schedule did for that moment."""
+    saved = block(sim).save("of-a-worker", overwrite=True)
+    given: dict[str, Any] = {
         "pool": {"$ref": {"block_document_id": str(saved)}},
         "hotfix": str(sim.hotfix),
         "manifest": str(sim.manifest),
         "options": {"backup_folder": str(folder)},
+        **parameters,
     }
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name("patch-pool/patch_pool")
-        return client.create_flow_run_from_deployment(deployment.id, parameters=parameters | dict(more or {}))
+        return client.create_flow_run_from_deployment(
+            deployment.id, parameters=given, state=Scheduled(scheduled_time=scheduled)
+        )
 
 
 def state_of(run: FlowRun) -> State[Any]:
+    """The state that it is in."""
     with get_client(sync_client=True) as client:
         found = client.read_flow_run(run.id).state
     assert found is not None
     return found
 
 
-def becomes(run: FlowRun, wanted: StateType, limit: float = 120.0) -> State[Any]:
-    """Wait until the run is in such a state."""
+def end_of(run: FlowRun) -> State[Any]:
+    """The state in which it ends, or waits for an answer."""
 
     def look() -> State[Any] | NotYet:
         state = state_of(run)
-        return state if state.type is wanted else NotYet(f"{state.name}: {state.message}")
+        return state if state.is_final() or state.is_paused() else NotYet(str(state))
 
-    return wait_for(f"the run to be {wanted.value}", look, limit)
+    return wait_for(f"{run.name} to end", look, 200)
+
+
+def _prefect(*words: str) -> list[str]:
+    return [sys.executable, "-m", "prefect", "--no-prompt", *words]
