@@ -169,7 +169,7 @@ def patch(console: Console, access: Access, shell: Shell, job: Job) -> RunReport
     folders = {name: _absolute(getattr(job.options, name)) for name in ("backup_folder", "task_list")}
     options = _asked(console, pool, ssh, wanted, job.options).model_copy(update=folders)
     hotfixes, manifests = _one_or_all(job.hotfixes), _one_or_all(job.manifests)
-    return _watched(console, lambda: patch_pool(pool, hotfixes, manifests, ssh, options, job.window))
+    return _watched(console, lambda: patch_pool(pool, hotfixes, manifests, ssh, options, window=job.window))
 
 
 def resume(
