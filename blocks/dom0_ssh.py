@@ -8,6 +8,7 @@ from blocks import held
 from blocks.reference import OptionalSecret, StoredByReference
 from blocks.xenserver_pool import XenServerPool
 from xenpatch.errors import InputError
+from xenpatch.ping import ping_dom0
 from xenpatch.ssh import Dom0Access
 
 
@@ -19,7 +20,7 @@ class Dom0SSH(StoredByReference):
         from blocks import Dom0SSH, XenServerPool
 
         ssh = Dom0SSH.load("BLOCK_NAME")
-        access = ssh.access(XenServerPool.load("POOL_BLOCK_NAME"))
+        print(ssh.ping(XenServerPool.load("POOL_BLOCK_NAME")))
         ```
 
     """
@@ -50,6 +51,14 @@ class Dom0SSH(StoredByReference):
         ),
     )
     port: int = Field(default=22, ge=1, le=65535, description="The SSH port of every control domain.")
+
+    def ping(self, pool: XenServerPool) -> str:
+        """Log in to each host of the pool, once it has proved its key, and say what it calls itself.
+
+        Changes nothing. Raises InputError, what the pool's own ping raises, and SshError with a line for each
+        host where one of them cannot be asked.
+        """
+        return ping_dom0(pool.endpoint(), self.access(pool))
 
     def access(self, pool: XenServerPool) -> Dom0Access:
         """Return what the library connects with; raise InputError where that can be seen to be wrong."""

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, HttpUrl, SecretStr
 from blocks import held
 from blocks.reference import OptionalSecret, StoredByReference
 from xenpatch.errors import InputError
+from xenpatch.ping import ping_pool
 from xenpatch.xapi.session import Endpoint
 from xenpatch.xapi.tls import Trust, certificates
 
@@ -31,7 +32,7 @@ class XenServerPool(StoredByReference):
         from blocks import XenServerPool
 
         pool = XenServerPool.load("BLOCK_NAME")
-        endpoint = pool.endpoint()
+        print(pool.ping())
         ```
 
     """
@@ -80,10 +81,27 @@ class XenServerPool(StoredByReference):
         ),
     )
 
+    migration_network: str | None = Field(
+        default=None,
+        description=(
+            "Name or uuid of a network that VMs should move over. Up to XenServer 7.0 they move over the "
+            "management network, and nothing can change that: a run with this set is refused by its "
+            "prechecks. Leave it empty."
+        ),
+    )
+
+    def ping(self) -> str:
+        """Log in and say what was found, in lines: version, hosts, master, what the user may do.
+
+        Changes nothing. Raises InputError, Unreachable, Untrusted, LoginRefused.
+        """
+        return ping_pool(self.endpoint())
+
     def endpoint(self) -> Endpoint:
         """Return what the library logs in with; raise InputError where that can be seen to be wrong."""
         trust = Trust(pinned_pem=self.certificate or None, ca_pem=self.ca or None, legacy=self.legacy)
-        return Endpoint(tuple(self.addresses), self.user, self.secret(), trust)
+        network = self.migration_network or None
+        return Endpoint(tuple(self.addresses), self.user, self.secret(), trust, network)
 
     def secret(self) -> SecretStr:
         """Return the password: this block's, or what was typed, or the environment's; else InputError."""

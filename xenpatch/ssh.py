@@ -27,6 +27,7 @@ from xenpatch.host_keys import HostKeys, check, signatures_of
 _OUTPUT_LIMIT: Final = 256 * 1024  # bytes
 _QUERY_FORMAT: Final = r"%{NAME} %{VERSION}-%{RELEASE} %{ARCH}\n"
 _PACKAGE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")
 _BOOT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # OpenSSH before 7.2 does not say what it can verify, and paramiko would then sign a login with SHA-2.
@@ -160,6 +161,13 @@ class Dom0:
         """The identifier that the kernel draws at each boot."""
         answer = self._ask("cat", "/proc/sys/kernel/random/boot_id")
         if answer.status != 0 or not _BOOT_ID.fullmatch(answer.output.strip()):
+            raise answer.unexpected()
+        return answer.output.strip()
+
+    def hostname(self) -> str:
+        """The host's name for itself."""
+        answer = self._ask("hostname")
+        if answer.status != 0 or not _HOST_NAME.fullmatch(answer.output.strip()):
             raise answer.unexpected()
         return answer.output.strip()
 

@@ -111,6 +111,13 @@ def test_what_works_against_the_run_blocks(field: str, name: str) -> None:
     assert said(check(picture(replace(healthy(), **{field: True}))), name) == [(Severity.BLOCKS, "pool")]  # type: ignore[arg-type]
 
 
+def test_a_migration_network_is_refused_since_the_release_has_no_say_in_it() -> None:
+    found = check(replace(picture(healthy()), migration_network="fast"))
+
+    assert said(found, "migration network") == [(Severity.BLOCKS, "pool")]
+    assert "network fast: in XenServer 6.0.2" in found[0].message
+
+
 def test_a_running_vm_in_a_pool_of_one_blocks() -> None:
     single = pool({"xs1": 16}, {"vm-a": ("xs1", 4.0)})
 

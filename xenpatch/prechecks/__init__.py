@@ -17,6 +17,7 @@ OF_MOVES: Final[tuple[Check, ...]] = (
     settings.high_availability,
     settings.workload_balancing,
     settings.automatic_start,
+    settings.migration_network,
     storage.attached,
     evacuation.can_leave,
     evacuation.not_paused,

@@ -38,6 +38,7 @@ class Picture:
     ``free_space`` (bytes in the control domain's root) holds the hosts that could be asked. ``stops`` are the
     VMs that are stopped, with the operator's consent, while their host reboots; ``left_out`` says which of
     the hotfixes that were given are not installed, and why. ``rights`` are those of the user who looks.
+    ``migration_network`` is the one that VMs should move over, None for the management network.
     """
 
     pool: Inventory
@@ -52,6 +53,7 @@ class Picture:
     left_out: tuple[str, ...] = ()
     verdicts: Mapping[HostUuid, Verdict] | None = None
     free_space: Mapping[HostUuid, int] = field(default_factory=dict)
+    migration_network: str | None = None
 
     @property
     def done(self) -> bool:

@@ -45,3 +45,23 @@ def automatic_start(picture: Picture) -> Iterator[Finding]:
                 "switch that off for the time of the run",
                 auto_poweron.remedy(vm),
             )
+
+
+def migration_network(picture: Picture) -> Iterator[Finding]:
+    """VMs cannot be told which network to move over.
+
+    VM.pool_migrate connects to ``host.address``, the management interface, and knows no option for another
+    network before XenServer 8 (xapi 6.0.2 and later, xapi_vm_migrate.ml; xen-api issue 4337).
+    """
+    if (wanted := picture.migration_network) is not None:
+        pool = picture.pool
+        yield Finding(
+            Severity.BLOCKS,
+            "migration network",
+            pool.name,
+            f"cannot move VMs over the network {wanted}: in XenServer "
+            f"{pool.host(pool.master).product_version} they move over the management network, whatever is "
+            "asked for",
+            "leave the pool block's migration network empty, or make that network the hosts' management "
+            "network (xe host-management-reconfigure)",
+        )

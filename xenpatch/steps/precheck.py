@@ -71,6 +71,7 @@ def look(
         stops=stops,
         left_out=left_out,
         free_space=_free_space(session, pool, todo, ssh),
+        migration_network=session.endpoint.migration_network,
     )
 
 

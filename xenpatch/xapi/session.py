@@ -48,12 +48,17 @@ _MOST_REFUSALS = 5
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a pool is and who asks. ``urls`` are members of the pool; any of them leads to the master."""
+    """Where a pool is and who asks. ``urls`` are members of the pool; any of them leads to the master.
+
+    ``migration_network`` is the name or uuid of the network that VMs should move over, None for the
+    management network.
+    """
 
     urls: tuple[str, ...]
     user: str = "root"
     password: SecretStr = field(default_factory=lambda: SecretStr(""))
     trust: Trust = field(default_factory=Trust)
+    migration_network: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "urls", tuple(check_url(url) for url in self.urls))
