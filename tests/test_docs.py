@@ -73,7 +73,7 @@ def test_files_and_commands_that_a_paper_names_exist(paper: Path) -> None:
     files = re.findall(
         r"(?<![\w./-])((?:blocks|deployments|docs|flows|simulator|tasks|tests|xenpatch)/[\w./-]*)", named
     )
-    invoked = re.findall(r"\bxenpatch ((?:hotfix )?[a-z]+)\b", named)
+    invoked = re.findall(r"\bxenpatch ((?:hotfix |blocks )?[a-z]+)\b", named)
 
     assert [name for name in files if not (ROOT / name).exists()] == []
     assert [name for name in invoked if f"xenpatch {name}" not in COMMANDS] == []

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import getpass
-import os
 import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING
 
-from xenpatch.errors import InputError, SettingsUnavailable
+from pydantic import SecretStr
+
+from xenpatch.errors import InputError
+from xenpatch.saved import load_block, quiet_prefect
 
 if TYPE_CHECKING:
     from blocks import Dom0SSH, XenServerPool
-    from blocks.reference import StoredByReference
-
-Saved = TypeVar("Saved", bound="StoredByReference")
-
-_QUIET = {
-    "DO_NOT_TRACK": "1",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-}
-"""Prefect's settings where the live view speaks instead; what the user has set stays."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +33,12 @@ class Access:
         """The block, saved or made of the options; asks for the password where there is none."""
         if (self.url is None) == (self.block is None):
             raise InputError("give either --pool URL or --pool-block NAME. Nothing was contacted.")
-        _quiet_prefect()
+        quiet_prefect()
         from blocks import XenServerPool, held  # noqa: PLC0415 - importing Prefect takes a second
 
         held.take_from_environment()
         if self.block is not None:
-            saved = _load(XenServerPool, self.block)
+            saved = load_block(XenServerPool, self.block)
             _warn(saved.endpoint().trust.weakness)
             return saved
         pool = XenServerPool(
@@ -56,8 +48,7 @@ class Access:
             ca=text_of(self.ca, "CA"),
             legacy=self.legacy,
         )
-        if held.given() is None:
-            held.remember(_ask_password(f"Password of {self.user} on {self.url}: "))
+        get_password(self.user, str(self.url))
         _warn(pool.endpoint().trust.weakness)
         return pool
 
@@ -80,7 +71,7 @@ class Shell:
         from blocks import Dom0SSH, held  # noqa: PLC0415
 
         if self.block is not None:
-            return _load(Dom0SSH, self.block)
+            return load_block(Dom0SSH, self.block)
         if self.known_hosts is None:
             return None
         held.remember_key(text_of(self.key, "SSH key"))
@@ -104,21 +95,15 @@ def text_of(path: Path | None, what: str) -> str | None:
         raise InputError(f"the {what} file {path} cannot be read: {reason}") from None
 
 
-def _load(kind: type[Saved], name: str) -> Saved:
-    from httpx import HTTPError  # noqa: PLC0415 - Prefect's, and it takes long, too
+def get_password(user: str, url: str) -> SecretStr:
+    """The password of the environment, or what a person types, once; raise InputError if there is neither."""
+    from blocks import held  # noqa: PLC0415
 
-    try:
-        return cast("Saved", kind.load(name))
-    except ValueError:
-        raise InputError(
-            f"there is no saved {kind.__name__} block named {name!r} in this Prefect. Nothing was contacted."
-        ) from None
-    except (HTTPError, RuntimeError) as lost:  # what Prefect's client raises when its API is not there
-        raise SettingsUnavailable(
-            f"the saved block {name!r} cannot be read, since Prefect does not answer as it should "
-            f"({type(lost).__name__}: {lost}). No pool was contacted. Is PREFECT_API_URL right, and is the "
-            "server up?"
-        ) from None
+    held.take_from_environment()
+    if (given := held.given()) is None:
+        given = SecretStr(_ask_password(f"Password of {user} on {url}: "))
+        held.remember(given.get_secret_value())
+    return given
 
 
 @cache
@@ -134,8 +119,3 @@ def _ask_password(prompt: str) -> str:
             "there is no password: set XENPATCH_PASSWORD, or run on a terminal. Nothing was contacted."
         )
     return getpass.getpass(prompt)
-
-
-def _quiet_prefect() -> None:
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)

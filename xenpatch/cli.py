@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from xenpatch import commands, display, simulation
+from xenpatch import commands, display, saved, simulation
 from xenpatch.access import Access, Shell
 from xenpatch.errors import InputError, Interrupted, PrecheckRefused, Refused, Stopped, XenpatchError
 from xenpatch.options import How, Mode, PatchOptions, Remedies
@@ -61,6 +61,8 @@ app = typer.Typer(
 )
 hotfix_app = typer.Typer(help="Look at hotfix files.", no_args_is_help=True)
 app.add_typer(hotfix_app, name="hotfix")
+blocks_app = typer.Typer(help="What is set up once in the Prefect UI.", no_args_is_help=True)
+app.add_typer(blocks_app, name="blocks")
 
 PoolUrl = Annotated[str | None, typer.Option("--pool", metavar="URL", help="Any member of the pool.")]
 PoolBlock = Annotated[
@@ -339,6 +341,13 @@ def status(
     """Show the hosts, what is applied and pending, a run in progress, and VMs away from home."""
     access = Access(pool, pool_block, user, certificate, ca, legacy=legacy)
     display.status(Console(), commands.read_pool(access))
+
+
+@blocks_app.command("register")
+def blocks_register() -> None:
+    """Make the types of our blocks known to Prefect, so that its UI has forms for them."""
+    for name in saved.register_blocks():
+        typer.echo(f"Registered the block type {name}.")
 
 
 @app.command()
