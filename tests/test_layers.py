@@ -19,6 +19,7 @@ BELOW = {
 ENTRANCES = {
     "xenpatch/access.py": {"blocks"},
     "xenpatch/commands.py": {"blocks", "flows"},
+    "xenpatch/pin.py": {"blocks"},
     "xenpatch/saved.py": {"blocks"},
     "xenpatch/simulation.py": {"simulator"},
 }

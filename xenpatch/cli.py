@@ -12,8 +12,9 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from xenpatch import commands, display, saved, simulation
+from xenpatch import commands, display, pin, saved, simulation
 from xenpatch.access import Access, Shell
+from xenpatch.acquaintance import Wanted
 from xenpatch.errors import InputError, Interrupted, PrecheckRefused, Refused, Stopped, XenpatchError
 from xenpatch.options import How, Mode, PatchOptions, Remedies
 from xenpatch.plan.document import document
@@ -348,6 +349,34 @@ def blocks_register() -> None:
     """Make the types of our blocks known to Prefect, so that its UI has forms for them."""
     for name in saved.register_blocks():
         typer.echo(f"Registered the block type {name}.")
+
+
+@app.command("pin")
+def pin_pool(
+    urls: Annotated[list[str], typer.Argument(metavar="URL...", help="Members of the pool; one is enough.")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="What the two blocks are called.")],
+    user: User = "root",
+    legacy: Legacy = False,
+    ssh_port: SshPort = 22,
+    ssh: Annotated[
+        bool, typer.Option("--ssh/--no-ssh", help="Whether SSH host keys are pinned, too.")
+    ] = True,
+    fingerprint: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SHA256",
+            help="What a certificate or SSH key must be, as openssl or ssh-keygen prints it; then nobody is "
+            "asked. May be given again.",
+        ),
+    ] = None,
+    save_password: Annotated[
+        bool, typer.Option("--save-password", help="Keep the password in the block, too; else it is not.")
+    ] = False,
+) -> None:
+    """Show certificates and SSH keys of a pool's hosts, and save them in blocks once they are confirmed."""
+    wanted = Wanted(tuple(urls), user, legacy, ssh_port if ssh else None)
+    for line in pin.pin_and_save(Console(), wanted, name, fingerprint or (), with_password=save_password):
+        typer.echo(line)
 
 
 @app.command()

@@ -236,7 +236,7 @@ def _asked(
     if not remedies(findings) or blocking(findings, cured=True):
         return options
     display.findings(console, findings)
-    answer = console.input("Put this aside for the time of the run, and back after it? [y/N] ")
+    answer = console.input("Put this aside for the time of the run, and back after it? [y/N] ", markup=False)
     chosen = Remedies.ALL if answer.strip().lower() in ("y", "yes") else Remedies.NONE
     return options.model_copy(update={"remedy": chosen})
 

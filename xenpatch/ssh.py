@@ -1,17 +1,14 @@
 """Questions to a host's control domain over SSH; nothing is ever changed there.
 
-XenServer 6.x runs OpenSSH 4.3: SHA-1 key exchange, ssh-rsa host keys, CBC ciphers. They are offered after
-every better one, so that newer hosts never use them. A host must first prove a key that is on record: only
-then is the password sent. No agent, no file of the user's ~/.ssh is looked at.
+A host must first prove a key that is on record: only then is the password sent. No agent, no file of the
+user's ~/.ssh is looked at.
 """
 
 from __future__ import annotations
 
 import io
-import logging
 import re
 import shlex
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,8 +18,9 @@ from typing import Final
 import paramiko
 from pydantic import SecretStr
 
-from xenpatch.errors import InputError, SshError, Unreachable
-from xenpatch.host_keys import HostKeys, check, signatures_of
+from xenpatch.errors import InputError, SshError
+from xenpatch.host_keys import HostKeys, check
+from xenpatch.ssh_transport import open_transport, words_of
 
 _OUTPUT_LIMIT: Final = 256 * 1024  # bytes
 _QUERY_FORMAT: Final = r"%{NAME} %{VERSION}-%{RELEASE} %{ARCH}\n"
@@ -32,10 +30,6 @@ _NUMBER: Final = re.compile(r"[0-9]{1,15}")
 _BOOT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # OpenSSH before 7.2 does not say what it can verify, and paramiko would then sign a login with SHA-2.
 _SIGNS_WITH_SHA1: Final = re.compile(r"OpenSSH_([1-6]\.|7\.[01]\b)")
-_WIRE_LOG: Final = "xenpatch.ssh.wire"
-
-# paramiko logs a traceback for every connection that fails; what matters of it is in our own errors.
-logging.getLogger(_WIRE_LOG).setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -77,34 +71,13 @@ class Dom0Access:
 
     def _trusted_transport(self, address: str) -> paramiko.Transport:
         recorded = HostKeys.parse(self.known_hosts).of(address, self.port)
+        transport = open_transport(address, self.port, self.timeout, recorded)
         try:
-            connected = socket.create_connection((address, self.port), self.timeout)
-        except OSError as refused:
-            raise Unreachable(f"no SSH connection to {address}, port {self.port}: {refused}") from None
-        transport = paramiko.Transport(connected)
-        try:
-            self._shake_hands(transport, address, recorded)
             check(address, self.port, recorded, transport.get_remote_server_key())
         except BaseException:
             transport.close()
             raise
         return transport
-
-    def _shake_hands(
-        self, transport: paramiko.Transport, address: str, recorded: Sequence[paramiko.PKey]
-    ) -> None:
-        transport.set_log_channel(_WIRE_LOG)
-        transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = self.timeout
-        # The client's order decides: a host with several keys shows the one that is on record.
-        options = transport.get_security_options()
-        known = [name for name in signatures_of(tuple(recorded)) if name in options.key_types]
-        options.key_types = tuple(known + [name for name in options.key_types if name not in known])
-        try:
-            transport.start_client(timeout=self.timeout)
-        except paramiko.ssh_exception.IncompatiblePeer as incompatible:
-            raise SshError(f"{address} and we have no SSH algorithm in common: {incompatible}") from None
-        except (paramiko.SSHException, EOFError, OSError) as broken:
-            raise Unreachable(f"{address} does not answer as an SSH server: {_words(broken)}") from None
 
     def _log_in(self, transport: paramiko.Transport, address: str) -> None:
         if _SIGNS_WITH_SHA1.search(transport.remote_version):
@@ -117,11 +90,11 @@ class Dom0Access:
         except paramiko.AuthenticationException as refused:
             means = "private key" if self.private_key is not None else "password"
             raise SshError(
-                f"{address} refused the {means} of user {self.user} over SSH: {_words(refused)}. "
+                f"{address} refused the {means} of user {self.user} over SSH: {words_of(refused)}. "
                 "Nothing was asked there. Correct what the Dom0SSH block holds, or run without it."
             ) from None
         except (paramiko.SSHException, EOFError, OSError) as broken:
-            raise SshError(f"{address} broke off the SSH login: {_words(broken)}") from None
+            raise SshError(f"{address} broke off the SSH login: {words_of(broken)}") from None
         if not transport.is_authenticated():
             raise SshError(f"{address} wants more than one proof from user {self.user} over SSH")
 
@@ -192,7 +165,7 @@ class Dom0:
         except TimeoutError:
             raise SshError(f"{self.address} did not answer `{command}` in {self._timeout:.0f} s") from None
         except (paramiko.SSHException, EOFError, OSError) as broken:
-            raise SshError(f"{self.address} broke off at `{command}`: {_words(broken)}") from None
+            raise SshError(f"{self.address} broke off at `{command}`: {words_of(broken)}") from None
         said = (part.decode(errors="replace") for part in (output, complaint))
         return _Answer(self.address, command, status, *said)
 
@@ -239,7 +212,3 @@ def _read_key(key: SecretStr) -> paramiko.PKey:
         except (paramiko.SSHException, ValueError, IndexError):
             continue
     raise InputError("the SSH private key cannot be read; it must be an RSA, ECDSA or Ed25519 key as text")
-
-
-def _words(error: BaseException) -> str:
-    return str(error).rstrip(".") or type(error).__name__

@@ -68,6 +68,11 @@ CASES = {
     "fault of no call": (("simulate", "--port", "0", "--faults", "{nowhere}"), "no call of this release"),
     "faults are no list": (("simulate", "--port", "0", "--faults", "{mapping}"), "are not a list of rules"),
     "check without a file": (("hotfix", "check"), "Missing argument"),
+    "pin without a name": (("pin", NOBODY), "Missing option '--name'"),
+    "pin under a name that no block can have": (("pin", NOBODY, "--name", "My Pool"), "named 'My Pool'"),
+    "pin in clear": (("pin", "http://127.0.0.1", "--name", "lab"), "no certificate to pin; use https"),
+    "pin with nobody to ask": (("pin", NOBODY, "--name", "lab"), "nobody can be asked whether"),
+    "pin by MD5": (("pin", NOBODY, "--name", "lab", "--fingerprint", "d4:1d"), "'d4:1d' is no SHA-256"),
     "status without a pool": (("status",), "give either --pool URL or --pool-block NAME"),
 }  # fmt: skip
 

@@ -61,12 +61,9 @@ class Trust:
         else:
             # `check_peer` compares byte for byte, which is stricter than a chain. OpenSSL's own check would
             # confuse two pins of one subject, and refuse a certificate of 2012 for its dates.
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
+            context = accepting_context()
         if self.legacy:
-            context.set_ciphers("DEFAULT:@SECLEVEL=0")
-            context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED  # 1.0: SSL 3 stays off
+            allow_legacy(context)
         return context
 
     def check_peer(self, connected: ssl.SSLSocket, address: str) -> None:
@@ -77,6 +74,20 @@ class Trust:
         pins = certificates(self.pinned_pem)
         if offered not in pins:
             raise Untrusted(_mismatch(address, fingerprint(offered), [fingerprint(pin) for pin in pins]))
+
+
+def accepting_context() -> ssl.SSLContext:
+    """A client context that takes any certificate: who uses it compares that himself, or sends nothing."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def allow_legacy(context: ssl.SSLContext) -> None:
+    """Have a context speak TLS 1.0 and take small keys, too; SSL 3 stays off."""
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
 
 
 def certificates(pem: str) -> list[bytes]:

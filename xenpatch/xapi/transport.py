@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from xenpatch.errors import InputError, ReplyLost, Unreachable, Untrusted
 from xenpatch.xapi.answer_parser import AnswerParser
 from xenpatch.xapi.timed_response import BROKEN, reason_of, response_on
-from xenpatch.xapi.tls import Trust
+from xenpatch.xapi.tls import Trust, accepting_context, allow_legacy
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _CONNECT = 30.0
@@ -63,28 +63,45 @@ def open_connection(url: str, trust: Trust, limit: float) -> http.client.HTTPCon
     """
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port
-    try:
-        if parts.scheme == "http":
-            plain = http.client.HTTPConnection(host, port, timeout=min(limit, _CONNECT))
-            plain.connect()
-            plain.sock.settimeout(limit)
-            return plain
-        secure = http.client.HTTPSConnection(host, port, timeout=min(limit, _CONNECT), context=trust.context)
-        secure.connect()
-        secure.sock.settimeout(limit)
-    except ssl.SSLCertVerificationError as refused:
-        raise Untrusted(_unverified(url, refused)) from None
-    except ssl.SSLError as refused:
-        raise Unreachable(_no_handshake(url, trust, refused)) from None
-    except (OSError, ValueError) as refused:  # ValueError: a name that no resolver takes
-        why = getattr(refused, "strerror", None) or refused
-        raise Unreachable(f"{host}:{port} cannot be reached: {why}") from None
+    if parts.scheme == "http":
+        plain = http.client.HTTPConnection(host, port, timeout=min(limit, _CONNECT))
+        _connect(plain, url, limit, legacy=trust.legacy)
+        return plain
+    secure = http.client.HTTPSConnection(host, port, timeout=min(limit, _CONNECT), context=trust.context)
+    _connect(secure, url, limit, legacy=trust.legacy)
     try:
         trust.check_peer(secure.sock, url)
     except Untrusted:
         secure.close()
         raise
     return secure
+
+
+def shown_certificate(url: str, *, legacy: bool) -> bytes:
+    """The certificate (DER) that a host proves to be its own; nothing is sent to it. Raises Unreachable."""
+    parts = urlsplit(url)
+    context = accepting_context()
+    if legacy:
+        allow_legacy(context)
+    secure = http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=_CONNECT, context=context)
+    _connect(secure, url, _CONNECT, legacy=legacy)
+    try:
+        return secure.sock.getpeercert(binary_form=True) or b""
+    finally:
+        secure.close()
+
+
+def _connect(connection: http.client.HTTPConnection, url: str, limit: float, *, legacy: bool) -> None:
+    try:
+        connection.connect()
+        connection.sock.settimeout(limit)
+    except ssl.SSLCertVerificationError as refused:
+        raise Untrusted(_unverified(url, refused)) from None
+    except ssl.SSLError as refused:
+        raise Unreachable(_no_handshake(url, refused, legacy=legacy)) from None
+    except (OSError, ValueError) as refused:  # ValueError: a name that no resolver takes
+        why = getattr(refused, "strerror", None) or refused
+        raise Unreachable(f"{connection.host}:{connection.port} cannot be reached: {why}") from None
 
 
 def _unverified(url: str, refused: ssl.SSLCertVerificationError) -> str:
@@ -94,8 +111,8 @@ def _unverified(url: str, refused: ssl.SSLCertVerificationError) -> str:
     )
 
 
-def _no_handshake(url: str, trust: Trust, refused: ssl.SSLError) -> str:
-    hint = "" if trust.legacy else "; XenServer 6.x speaks only TLS 1.0: allow it with the legacy setting"
+def _no_handshake(url: str, refused: ssl.SSLError, *, legacy: bool) -> str:
+    hint = "" if legacy else "; XenServer 6.x speaks only TLS 1.0: allow it with the legacy setting"
     return f"no TLS connection to {url}: {refused.reason or refused}{hint}"
 
 
@@ -137,4 +154,12 @@ def _content(response: http.client.HTTPResponse) -> Any:
 _CHUNK: Final = 1 << 16
 _HEADERS = {"Content-Type": "text/xml", "User-Agent": "xenpatch", "Connection": "close"}
 
-__all__ = ["DEFAULT_PORTS", "OneAttempt", "check_url", "is_loopback", "on_host", "open_connection"]
+__all__ = [
+    "DEFAULT_PORTS",
+    "OneAttempt",
+    "check_url",
+    "is_loopback",
+    "on_host",
+    "open_connection",
+    "shown_certificate",
+]
