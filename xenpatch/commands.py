@@ -22,6 +22,7 @@ from xenpatch.plan import words
 from xenpatch.plan.model import NoRoom
 from xenpatch.plan.outlook import Outlook, hosts_to_reboot, look_ahead
 from xenpatch.plan.picture import svg
+from xenpatch.plan.scene import planned
 from xenpatch.plan.staying import staying
 from xenpatch.prechecks.finding import blocking, remedies
 from xenpatch.record import RunId, require
@@ -133,7 +134,7 @@ def draw(seen: Outlook, file: Path) -> None:
         return
     title = f"{seen.pool.name}: {words.headline(seen.found)}"
     try:
-        file.write_text(svg(seen.found, seen.times, seen.pool.master, title), encoding="utf-8")
+        file.write_text(svg(planned(seen.found, seen.times), seen.pool.master, title), encoding="utf-8")
     except OSError as failed:
         raise InputError(
             f"the drawing {file} cannot be written: {failed.strerror}. Nothing was changed."

@@ -15,6 +15,7 @@ from xenpatch.plan.markdown import markdown
 from xenpatch.plan.model import Plan, Policy
 from xenpatch.plan.outlook import Outlook, look_ahead
 from xenpatch.plan.picture import FEW, svg
+from xenpatch.plan.scene import planned
 from xenpatch.xapi.inventory import Inventory
 
 SMALL = pool(
@@ -40,7 +41,7 @@ def seen(picture: Inventory, width: int = 1) -> Outlook:
 def drawn(outlook: Outlook) -> str:
     assert isinstance(outlook.found, Plan)
     assert outlook.times is not None
-    return svg(outlook.found, outlook.times, outlook.pool.master)
+    return svg(planned(outlook.found, outlook.times), outlook.pool.master, "a plan")
 
 
 def tips(drawing: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Who moves where, host by host: a plan as a drawing (SVG).
+"""Who moves where, host by host: a run, planned or past, as a drawing (SVG).
 
 Each host is a lane over time. Its bars are what happens to it: emptied, rebooted, VMs coming home. Arrows
 lead from the lane that a VM leaves to the one that it goes to; where there are too many, those of one host's
@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape
 
 from xenpatch.plan import words
 from xenpatch.plan.axis import Axis
-from xenpatch.plan.model import Kind, Move, Plan, Reboot
-from xenpatch.plan.schedule import Timetable
-from xenpatch.units import size, span
+from xenpatch.plan.model import Kind, Move
+from xenpatch.plan.scene import Phase, Scene, counted
+from xenpatch.units import size
 from xenpatch.xapi.types import HostUuid
 
 FEW: Final = 60
@@ -34,13 +34,20 @@ _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010f
 _STYLE: Final = """
 text{font:11px system-ui,sans-serif;fill:#24292f}.title{font-size:14px;font-weight:600}.dim{fill:#57606a}
 .paper{fill:#fff}.old{stroke:#d0d7de}.new{stroke:#8ccf9a}.old,.new{stroke-width:4}.tick{stroke:#d8dee4}
-.out{fill:#e3a008}.boot{fill:#cf222e}.back{fill:#2da44e}.arrow{fill:none;stroke:#57606a;stroke-width:1.2}
+.out{fill:#e3a008}.boot{fill:#cf222e}.check{fill:#0969da}.back{fill:#2da44e}.arrow{fill:none;stroke:#57606a;stroke-width:1.2}
 .home{stroke:#1a7f37}.room{stroke:#8250df}.crowded{stroke-width:8}
 .no{font-size:9px;text-anchor:middle}.chip{fill:#fff;stroke:#8c959f}
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.dim{fill:#9198a1}.paper{fill:#0d1117}.old{stroke:#3d444d}
-.new{stroke:#238636}.tick{stroke:#2a313c}.out{fill:#d29922}.boot{fill:#f85149}.back{fill:#3fb950}
+.new{stroke:#238636}.tick{stroke:#2a313c}.out{fill:#d29922}.boot{fill:#f85149}.check{fill:#58a6ff}.back{fill:#3fb950}
 .arrow{stroke:#9198a1}.home{stroke:#56d364}.room{stroke:#bc8cff}.chip{fill:#0d1117;stroke:#656c76}}
 """.replace("\n", "")
+
+_STYLES: Final = {
+    Phase.EMPTIED: "out",
+    Phase.REBOOTS: "boot",
+    Phase.VERIFIED: "check",
+    Phase.REFILLED: "back",
+}
 
 
 @dataclass(frozen=True)
@@ -56,24 +63,24 @@ class _Arrow:
         return {Kind.RETURN: "arrow home", Kind.MAKE_ROOM: "arrow room"}.get(kind, "arrow")
 
 
-def svg(plan: Plan, times: Timetable, master: HostUuid | None = None, title: str = "") -> str:
-    """The drawing, a whole document that needs nothing else; ``times`` are those of the plan."""
-    return "\n".join(_Drawing(plan, times, master).lines(title or words.headline(plan))) + "\n"
+def svg(scene: Scene, master: HostUuid | None, title: str) -> str:
+    """The drawing, a whole document that needs nothing else."""
+    return "\n".join(_Drawing(scene, master).lines(title)) + "\n"
 
 
 class _Drawing:
-    def __init__(self, plan: Plan, times: Timetable, master: HostUuid | None) -> None:
-        self.plan, self.times, self.master = plan, times, master
-        self.names = _names(plan)
-        self.few = plan.moves <= FEW
-        self.lane = 34.0 if len(self.names) <= 16 else 20.0
-        self.y = {host: _TOP + (place + 0.5) * self.lane for place, host in enumerate(self.names)}
-        self.bottom = _TOP + len(self.names) * self.lane
+    def __init__(self, scene: Scene, master: HostUuid | None) -> None:
+        self.scene, self.master = scene, master
+        self.few = len(scene.moves) <= FEW
+        self.lane = 34.0 if len(scene.hosts) <= 16 else 20.0
+        self.y = {host: _TOP + (place + 0.5) * self.lane for place, host in enumerate(scene.hosts)}
+        self.bottom = _TOP + len(scene.hosts) * self.lane
         self.arrows = list(self._arrows())
         self.crowded = len(self.arrows) >= CROWDED
         self.gap = 16.0 if self.few else min(1600 / len(self.arrows), 4.0)
-        moments = [*times.begin.values(), *times.end.values()]
-        self.x = Axis(moments, [arrow.begin for arrow in self.arrows], left=_LEFT, gap=self.gap)
+        moments = [moment for bar in scene.bars for moment in (bar.begin, bar.end)]
+        starts = [arrow.begin for arrow in self.arrows]
+        self.x = Axis([*moments, scene.total], starts, left=_LEFT, gap=self.gap)
 
     def lines(self, title: str) -> Iterator[str]:
         """The document, line by line."""
@@ -97,16 +104,17 @@ class _Drawing:
 
     def _key(self) -> Iterator[str]:
         x = 12.0
-        for style, what in (("out", "is emptied"), ("boot", "reboots"), ("back", "gets VMs back")):
-            yield f'<rect class="{style}" x="{x:.0f}" y="32" width="10" height="10" rx="2"/>'
-            yield f'<text class="dim" x="{x + 15:.0f}" y="41">{what}</text>'
-            x += 30 + 6.2 * len(what)
+        for phase in self.scene.phases:
+            yield f'<rect class="{_STYLES[phase]}" x="{x:.0f}" y="32" width="10" height="10" rx="2"/>'
+            yield f'<text class="dim" x="{x + 15:.0f}" y="41">{phase}</text>'
+            x += 30 + 6.2 * len(phase)
         yield f'<text class="dim" x="{x:.0f}" y="41">time is stretched while VMs move; * is the master</text>'
 
     def _ticks(self) -> Iterator[str]:
-        yield self._tick(self.times.total, "end")
+        yield self._tick(self.scene.total, "end")
         last = -100.0
-        for moment in sorted({0.0, *self._reboots().values()}):
+        boots = (bar.begin for bar in self.scene.bars if bar.phase is Phase.REBOOTS)
+        for moment in sorted({0.0, *boots}):
             x = self.x(moment)
             if x - last >= 76 and self.x.right - x >= 150:
                 yield self._tick(moment, "start")
@@ -116,49 +124,37 @@ class _Drawing:
         x = self.x(moment)
         return (
             f'<path class="tick" d="M{x:.0f} {_TOP:.0f}V{self.bottom + 4:.0f}"/><text class="dim" '
-            f'text-anchor="{anchor}" x="{x:.0f}" y="{self.bottom + 17:.0f}">{span(moment)}</text>'
+            f'text-anchor="{anchor}" x="{x:.0f}" y="{self.bottom + 17:.0f}">{self.scene.told(moment)}</text>'
         )
 
     def _lanes(self) -> Iterator[str]:
-        ends = {step.host: self.times.end[step.no] for step in self.plan.steps if isinstance(step, Reboot)}
-        for host, name in self.names.items():
+        for host, name in self.scene.hosts.items():
             y = self.y[host]
             shown = words.starred(name if len(name) <= 15 else f"{name[:14]}…", host, self.master)
             yield f'<text x="12" y="{y + 4:.0f}">{_text(shown)}</text>'
-            turned = self.x(ends[host]) if host in ends else _LEFT
-            if host in ends:
+            updated = self.scene.updated.get(host)
+            turned = self.x.right if updated is None else self.x(updated)
+            if turned > _LEFT:
                 yield f'<path class="old" d="M{_LEFT:.0f} {y:.0f}H{turned:.1f}"/>'
             yield f'<path class="new" d="M{turned:.1f} {y:.0f}H{self.x.right:.1f}"/>'
 
     def _bars(self) -> Iterator[str]:
-        for turn in self.plan.turns:
-            moves = [move for move in self.plan if move.turn == turn.host]
-            leave = [move for move in moves if move.src == turn.host]
-            back = [move for move in moves if move.dst == turn.host]
-            yield from self._bar(turn.host, "out", leave, f"{turn.name} is emptied: {_count(leave)}")
-            boots = [step for step in self.plan.steps if isinstance(step, Reboot) and step.host == turn.host]
-            yield from self._bar(turn.host, "boot", boots, f"{turn.name} reboots")
-            yield from self._bar(turn.host, "back", back, f"{turn.name} gets VMs back: {_count(back)}")
-
-    def _bar(self, host: HostUuid, style: str, steps: Sequence[Move | Reboot], what: str) -> Iterator[str]:
-        if not steps:
-            return
-        begin = min(self.times.begin[step.no] for step in steps)
-        end = max(self.times.end[step.no] for step in steps)
-        x, y = self.x(begin), self.y[host]
-        width = max(self.x(end) - x, 2.0)
-        tip = f"{what}, {span(begin)} to {span(end)}"
-        yield (
-            f'<rect class="{style}" x="{x:.1f}" y="{y - 7:.0f}" width="{width:.1f}" height="14" rx="2">'
-            f"<title>{_text(tip)}</title></rect>"
-        )
+        for bar in self.scene.bars:
+            x, y = self.x(bar.begin), self.y[bar.host]
+            width = max(self.x(bar.end) - x, 2.0)
+            what = f"{self.scene.hosts[bar.host]} {bar.phase}{': ' if bar.what else ''}{bar.what}"
+            tip = f"{what}, {self.scene.told(bar.begin)} to {self.scene.told(bar.end)}"
+            yield (
+                f'<rect class="{_STYLES[bar.phase]}" x="{x:.1f}" y="{y - 7:.0f}" width="{width:.1f}" '
+                f'height="14" rx="2"><title>{_text(tip)}</title></rect>'
+            )
 
     def _arrows(self) -> Iterator[_Arrow]:
         """Each move, or those of a turn between two hosts as one; in the order of time."""
         groups: dict[object, list[Move]] = defaultdict(list)
-        for move in self.plan:
+        for move in self.scene.moves:
             groups[move.no if self.few else (move.turn, move.src, move.dst, move.kind)].append(move)
-        begins = self.times.begin
+        begins = self.scene.begin
         arrows = (_Arrow(tuple(moves), min(begins[m.no] for m in moves)) for moves in groups.values())
         yield from sorted(arrows, key=lambda arrow: (arrow.begin, arrow.moves[0].no))
 
@@ -192,7 +188,7 @@ class _Drawing:
 
     def _legend(self) -> Iterator[str]:
         """The names of the moves by their numbers, in columns."""
-        moves = sorted(self.plan, key=lambda move: move.no)
+        moves = sorted(self.scene.moves, key=lambda move: move.no)
         columns = max(int(max(self.x.right, 610) // 240), 1)
         rows = -(-len(moves) // columns)
         for row in range(rows):
@@ -203,19 +199,6 @@ class _Drawing:
                 shown = told if len(told) <= 38 else f"{told[:37]}…"
                 cells.append(f'<text class="dim" x="{12 + place * 240}" y="{y:.0f}">{_text(shown)}</text>')
             yield "".join(cells)
-
-    def _reboots(self) -> dict[HostUuid, float]:
-        boots = (step for step in self.plan.steps if isinstance(step, Reboot))
-        return {step.host: self.times.begin[step.no] for step in boots}
-
-
-def _names(plan: Plan) -> dict[HostUuid, str]:
-    """The hosts with a turn in its order, then those that only take VMs in."""
-    names = {turn.host: turn.name for turn in plan.turns}
-    for move in plan:
-        names.setdefault(move.src, move.src_name)
-        names.setdefault(move.dst, move.dst_name)
-    return names
 
 
 def _chip(x: float, y: float, number: str) -> str:
@@ -228,14 +211,10 @@ def _chip(x: float, y: float, number: str) -> str:
 def _told(arrow: _Arrow) -> str:
     first, *others = arrow.moves
     if others:
-        return f"{_count(arrow.moves)} {first.src_name} → {first.dst_name}"
+        return f"{counted(arrow.moves)} {first.src_name} → {first.dst_name}"
     return (
         f"{first.no}: {first.vm_name}, {size(first.memory)}, {first.src_name} → {first.dst_name}; {first.why}"
     )
-
-
-def _count(moves: Sequence[Move]) -> str:
-    return f"{len(moves)} VM{'' if len(moves) == 1 else 's'}, {size(sum(move.memory for move in moves))}"
 
 
 def _text(text: str) -> str:
