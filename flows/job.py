@@ -67,7 +67,7 @@ class Job:
         seen = self.picture.pool.hosts
         return RunReport(
             pool=self.picture.pool.name,
-            hotfix=self.bundle.name or ", ".join(hotfix.manifest.name for hotfix in self.wanted.hotfixes),
+            hotfix=self.wanted.name(self.bundle),
             all_hosts=tuple(host.name for host in seen),
             earlier_boots=tuple(host.boot_time for host in seen if host.uuid not in self.picture.todo),
             placement=self.options.placement,

@@ -18,6 +18,7 @@ from flows.window import occurrence, refuse_if_too_late
 from tasks import artifacts
 from tasks.apply import apply_all
 from tasks.checksum import verify_all
+from tasks.following import followed
 from tasks.guidance import hand_over, what_is_left
 from tasks.plan import plan_whole
 from tasks.precheck import look_at_pool, precheck
@@ -73,9 +74,10 @@ def patch_pool(
     with asking(approval) as gate:
         within = occurrence(window)
         run = run_id(this_run())
-        wanted = verify_all(_paths(hotfix), _paths(manifest))
-        picture = look_at_pool(pool, run, wanted, ssh, options)
-        return carry_out(Job(pool, run, wanted, picture, ssh, options, gate, within), began)
+        with followed():
+            wanted = verify_all(_paths(hotfix), _paths(manifest))
+            picture = look_at_pool(pool, run, wanted, ssh, options)
+            return carry_out(Job(pool, run, wanted, picture, ssh, options, gate, within), began)
 
 
 def carry_out(job: Job, began: float) -> RunReport:

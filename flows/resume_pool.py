@@ -11,6 +11,7 @@ from flows.job import Job, run_id, this_run
 from flows.patch_pool import carry_out
 from flows.stopped import ends_as_stopped
 from flows.window import occurrence
+from tasks.following import followed
 from tasks.precheck import look_at_pool
 from tasks.record import read_record
 from xenpatch.approval import Approval
@@ -46,5 +47,6 @@ def resume_pool(
         bundle, options = read_record(pool)
         options = options.model_copy(update={"take_over": take_over})
         wanted = Wanted(recorded=bundle)
-        picture = look_at_pool(pool, run, wanted, ssh, options)
-        return carry_out(Job(pool, run, wanted, picture, ssh, options, gate, within), began)
+        with followed():
+            picture = look_at_pool(pool, run, wanted, ssh, options)
+            return carry_out(Job(pool, run, wanted, picture, ssh, options, gate, within), began)

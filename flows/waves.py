@@ -10,7 +10,6 @@ from prefect.logging import get_run_logger
 from flows.job import Job
 from flows.patch_host import patch_host
 from flows.window import stop_if_too_late
-from tasks import artifacts
 from tasks.abandon import bring_back
 from tasks.apply import apply_all
 from tasks.migrate import who_is_not_home
@@ -29,13 +28,10 @@ def wave_after_wave(job: Job, plan: Plan) -> tuple[HostReport, ...]:
     """
     look = partial(look_who_is_there, job.pool)
     lead = conduct(plan, partial(_plan_anew, job), look, job.picture.pool.members)
-    bar, taken = artifacts.progress(len(plan.turns)), 0
     stopped: PoolError | None = None
     with SideBySide[HostReport]() as beside:
         try:
             while turns := lead.next_turns(partial(_gate, job)):
-                artifacts.advance(bar, taken, taken + len(turns) + len(lead.waiting()))
-                taken += len(turns)
                 for turn in turns:
                     beside.start(turn.host, _take_turn, job, turn)
         except PoolError as failed:
@@ -52,7 +48,6 @@ def wave_after_wave(job: Job, plan: Plan) -> tuple[HostReport, ...]:
         reports = beside.results(lead.culprit)
     if stopped is not None:
         raise stopped
-    artifacts.advance(bar, len(reports), len(reports))
     return reports
 
 

@@ -1,14 +1,8 @@
-"""What a run leaves in the Prefect UI: the findings, the plan, the progress, the report."""
+"""What a run leaves in the Prefect UI: the findings, the plan, the report."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
-from prefect.artifacts import (
-    create_markdown_artifact,
-    create_progress_artifact,
-    create_table_artifact,
-    update_progress_artifact,
-)
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from xenpatch.plan import words
 from xenpatch.plan.forecast import Forecast
@@ -42,18 +36,6 @@ def plan(planned: Plan, seen: Forecast) -> None:
     create_markdown_artifact(
         markdown=by_host, key="plan-by-host", description="Who moves where, host by host"
     )
-
-
-def progress(hosts: int) -> UUID:
-    """A bar for the whole run, counted in hosts."""
-    found = create_progress_artifact(progress=0.0, key="progress", description=f"0 of {hosts} hosts done")
-    return UUID(str(found))
-
-
-def advance(bar: UUID, done: int, hosts: int) -> None:
-    """Move the bar on."""
-    share = 100.0 * done / max(hosts, 1)
-    update_progress_artifact(bar, progress=share, description=f"{done} of {hosts} hosts done")
 
 
 def tasks_left(text: str) -> None:

@@ -17,7 +17,7 @@ from xenpatch.options import PatchOptions, Remedies
 from xenpatch.plan.model import Plan
 from xenpatch.prechecks.finding import Finding, blocking
 from xenpatch.prechecks.picture import Picture
-from xenpatch.progress import Condition, HostState, Planned, Step, publish
+from xenpatch.progress import Condition, HostState, Planned, PoolSeen, Step, publish
 from xenpatch.record import RunId
 from xenpatch.steps.foresight import foresee
 from xenpatch.steps.precheck import ask_hosts, look, refuse_if_blocked
@@ -38,7 +38,9 @@ def look_at_pool(
         get_run_logger().warning(weakness)
     with telling(Step.PRECHECK, "look at the pool") as told, open_session(pool.endpoint()) as session:
         picture = look(session, run, wanted, ssh.access(pool) if ssh else None, options, make_way=True)
-        for host in picture.pool.hosts:
+        seen = picture.pool
+        publish(PoolSeen(seen.uuid, seen.name, seen.master, wanted.name(picture.bundle)))
+        for host in seen.hosts:
             publish(HostState(host.uuid, host.name, _condition(picture, host)))
         if isinstance(picture.plan, Plan):
             publish(Planned(picture.plan, foresee(picture.plan)))

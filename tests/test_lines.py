@@ -19,6 +19,7 @@ from xenpatch.progress import (
     MoveDone,
     MoveStarted,
     Planned,
+    PoolSeen,
     Started,
     Step,
     Waited,
@@ -46,6 +47,7 @@ def told(*events: Event) -> list[str]:
 @pytest.mark.parametrize(
     ("event", "line"),
     [
+        (PoolSeen(PLAN.pool, "lab", XS1, "XS602E008"), "XS602E008 for lab"),
         (HostState(XS1, "xs1", Condition.DOWN), "xs1 is down"),
         (Planned(PLAN), "plan: 2 hosts to reboot, 2 live migrations, 8 GiB"),
         (Started(Step.UPLOAD, None, "XS602E008 to xs1"), "upload: XS602E008 to xs1"),

@@ -42,6 +42,7 @@ class Board:
     """The run as it stands; ``now`` is in epoch seconds everywhere."""
 
     def __init__(self) -> None:
+        self.pool: progress.PoolSeen | None = None
         self.hosts: dict[HostUuid, HostRow] = {}
         self.moves: dict[VmUuid, MoveRow] = {}
         self.pool_step: progress.Started | None = None
@@ -60,6 +61,8 @@ class Board:
         """Take in an event."""
         self._began = now if self._began is None else self._began
         match event:
+            case progress.PoolSeen():
+                self.pool = event
             case progress.Planned(plan, forecast):
                 self._plan(plan, forecast)
                 self._foreseen_at = now

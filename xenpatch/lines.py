@@ -42,6 +42,8 @@ class Lines:
 
     def _line(self, event: Event, now: float) -> str:
         match event:
+            case progress.PoolSeen(_, name, _, hotfix):
+                return f"{hotfix} for {name}"
             case progress.Planned(plan):
                 return f"plan: {words.headline(plan)}{_ends(event)}"
             case progress.HostState(_, name, state):

@@ -14,11 +14,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from xenpatch.board import Board, HostRow
+from xenpatch import view
+from xenpatch.board import Board
 from xenpatch.lines import Lines
 from xenpatch.progress import Condition, Event, subscribe
-from xenpatch.units import size, span
-from xenpatch.xapi.types import HostUuid
 
 _STYLES: Final = {
     Condition.IN_SERVICE: "",
@@ -27,8 +26,6 @@ _STYLES: Final = {
     Condition.PATCHED: "green",
     Condition.FAILED: "bold red",
 }
-_WAITS_SHOWN: Final = 3
-_FAILURES_SHOWN: Final = 3
 _BAR: Final = 40  # characters
 
 
@@ -61,108 +58,37 @@ class Screen:
     def render(self) -> RenderableType:
         """The run as it stands."""
         with self._lock:
-            now = self._clock()
-            board = self._board
-            return Group(
-                *([_hosts(board, now)] if board.hosts else []),
-                *_pool_step(board),
-                *_moves(board),
-                *_waits(board, now),
-                *_failures(board),
-                *_mixed(board, now),
-                _overall(board, now),
-            )
+            return Group(*_parts(self._board, self._clock()))
+
+
+def _parts(board: Board, now: float) -> Iterator[RenderableType]:
+    if board.hosts:
+        yield _hosts(board, now)
+    if step := view.pool_step(board):
+        yield Text(step, "cyan")
+    if (transfer := view.transfer(board)) is not None:
+        yield _bar(transfer)
+    yield from (Text(move, "cyan") for move in view.moves(board))
+    for wait in view.waits(board, now):
+        yield Text(wait, "dim", overflow="ellipsis", no_wrap=True)
+    yield from (Text(failure, "bold red") for failure in view.failures(board))
+    if mixed := view.mixed(board, now):
+        yield Text(mixed, "yellow")
+    yield _bar(view.overall(board, now))
 
 
 def _hosts(board: Board, now: float) -> Table:
     table = Table("host", "state", "step", "VMs", "started", "took", "done by", box=None, pad_edge=False)
-    for uuid, row in board.hosts.items():
-        table.add_row(
-            Text(row.name),
-            _state(Condition.FAILED if row.failed else row.state),
-            Text(row.step or ""),
-            _vms(board, uuid),
-            Text(time.strftime("%H:%M:%S", time.localtime(row.started)) if row.started else ""),
-            Text(_took(row, now)),
-            Text(_done_by(board, uuid)),
-        )
+    for row in view.rows(board, now):
+        rest = (row.step, row.vms, row.started, row.took, row.done_by)
+        table.add_row(Text(row.name), Text(row.state, _STYLES[row.state]), *map(Text, rest))
     return table
 
 
-def _state(condition: Condition) -> Text:
-    return Text(condition, _STYLES[condition])
-
-
-def _vms(board: Board, host: HostUuid) -> Text:
-    leaving, returning = board.work.moves_left(host)
-    if leaving:
-        return Text(f"{leaving} to leave")
-    return Text(f"{returning} to return" if returning else "")
-
-
-def _took(row: HostRow, now: float) -> str:
-    if row.started is None:
-        return ""
-    return span((row.ended or now) - row.started)
-
-
-def _done_by(board: Board, host: HostUuid) -> str:
-    """The times of day, P50 and P90, while the host's turn is not over."""
-    expected = board.expected(host)
-    if expected is None or board.work.nothing_left(host):
-        return ""
-    return " - ".join(time.strftime("%H:%M", time.localtime(moment)) for moment in expected)
-
-
-def _pool_step(board: Board) -> Iterator[RenderableType]:
-    if board.pool_step is not None:
-        yield Text(f"{board.pool_step.step}: {board.pool_step.what}", "cyan")
-    if (transfer := board.transfer) is not None and transfer.total:
-        amount = f"{size(transfer.done or 0)} of {size(transfer.total)}"
-        yield _bar(transfer.step, transfer.fraction, amount)
-
-
-def _moves(board: Board) -> Iterator[RenderableType]:
-    for row in board.moves.values():
-        move = row.move
-        yield Text(f"{move.vm_name}: {move.src_name} -> {move.dst_name} {row.fraction:.0%}", "cyan")
-
-
-def _waits(board: Board, now: float) -> Iterator[RenderableType]:
-    for wait in board.waits(now)[:_WAITS_SHOWN]:
-        seen = f"; seen: {wait.seen}" if wait.seen else ""
-        text = f"waiting for {wait.what} ({span(wait.waited)}, at most {span(wait.limit)}{seen})"
-        yield Text(text, "dim", overflow="ellipsis", no_wrap=True)
-
-
-def _failures(board: Board) -> Iterator[RenderableType]:
-    for failure in board.failures[-_FAILURES_SHOWN:]:
-        name = board.name(failure.host)
-        yield Text(f"{f'{name}: ' if name else ''}{failure.step} failed: {failure.reason}", "bold red")
-
-
-def _mixed(board: Board, now: float) -> Iterator[RenderableType]:
-    mixed = board.mixed_time(now)
-    if mixed is None:
-        return
-    if board.mixed_until is None:
-        text = (
-            f"{board.patched} of {len(board.hosts)} hosts patched; both levels side by side for {span(mixed)}"
-        )
-    else:
-        text = f"hosts of both levels ran side by side for {span(mixed)}"
-    yield Text(text, "yellow")
-
-
-def _overall(board: Board, now: float) -> RenderableType:
-    left, latest = board.time_left(now), board.latest_left(now)
-    at_most = "" if latest is None else f" (P90: {span(latest)})"
-    return _bar("whole run", board.work.share, "" if left is None else f"about {span(left)} left{at_most}")
-
-
-def _bar(name: str, fraction: float, note: str) -> Table:
+def _bar(bar: view.Bar) -> Table:
     grid = Table.grid(padding=(0, 1))
-    grid.add_row(Text(name), ProgressBar(1.0, fraction, width=_BAR), Text(f"{fraction:.0%}"), Text(note))
+    full = ProgressBar(1.0, bar.fraction, width=_BAR)
+    grid.add_row(Text(bar.name), full, Text(f"{bar.fraction:.0%}"), Text(bar.note))
     return grid
 
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from xenpatch.plan.forecast import Forecast
 from xenpatch.plan.model import Move, Plan
-from xenpatch.xapi.types import HostUuid
+from xenpatch.xapi.types import HostUuid, PoolUuid
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,16 @@ class Condition(StrEnum):
     DOWN = "down"
     PATCHED = "patched"
     FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class PoolSeen:
+    """The pool of the run is known, and what it is to have. Told once, before its hosts."""
+
+    pool: PoolUuid
+    name: str
+    master: HostUuid
+    hotfix: str
 
 
 @dataclass(frozen=True)
@@ -143,7 +153,8 @@ class MoveDone:
 
 
 Event = (
-    Planned
+    PoolSeen
+    | Planned
     | HostState
     | Started
     | Advanced

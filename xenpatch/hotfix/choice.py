@@ -32,6 +32,10 @@ class Wanted:
         """The files of the bundle, in its order."""
         return tuple(hotfix for hotfix in self.hotfixes if hotfix.manifest in bundle.manifests)
 
+    def name(self, bundle: Bundle) -> str:
+        """What the run is about: the bundle, or what was given if that leaves nothing to install."""
+        return bundle.name or ", ".join(hotfix.manifest.name for hotfix in self.hotfixes)
+
 
 def files(given: Sequence[Path]) -> tuple[Path, ...]:
     """The hotfix files, of folders all in them; an update whose zip lies beside it is in there already.

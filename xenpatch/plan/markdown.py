@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from xenpatch.plan import words
 from xenpatch.plan.forecast import Forecast
@@ -18,13 +18,13 @@ def markdown(plan: Plan, forecast: Forecast | None = None, master: HostUuid | No
 
 def costs(plan: Plan, forecast: Forecast | None = None) -> str:
     """What it costs, as a list."""
-    return "\n".join(f"- **{name}**: {_cell(value)}" for name, value in words.header(plan, forecast))
+    return "\n".join(f"- **{name}**: {plain(value)}" for name, value in words.header(plan, forecast))
 
 
 def by_host(plan: Plan, forecast: Forecast | None = None, master: HostUuid | None = None) -> str:
     """A row for each host: who leaves it, whether it reboots, who comes home, and when its turn is over."""
     heads = ["wave", "host", "VMs leave", "then", "VMs come home", *(["done after"] if forecast else [])]
-    lines = [f"| {' | '.join(heads)} |", f"| {' | '.join('---' for _ in heads)} |"]
+    rows = []
     for turn in plan.turns:
         name = words.starred(turn.name, turn.host, master)
         then = "reboot" if turn.reboots else ""
@@ -33,8 +33,20 @@ def by_host(plan: Plan, forecast: Forecast | None = None, master: HostUuid | Non
             _whence(plan.back(turn.host)),
             *([words.done_after(forecast, turn.host)] if forecast else []),
         ]
-        lines.append(f"| {' | '.join(map(_cell, cells))} |")
+        rows.append(cells)
+    return table(heads, rows)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table, whatever stands in its cells."""
+    lines = [f"| {' | '.join(heads)} |", f"| {' | '.join('---' for _ in heads)} |"]
+    lines += [f"| {' | '.join(map(plain, row))} |" for row in rows]
     return "\n".join(lines) + "\n"
+
+
+def plain(text: str) -> str:
+    """What would end a cell of a table, or begin markup, is made harmless."""
+    return re.sub(r"([\\|`*_<\[\]])", r"\\\1", " ".join(text.split()))
 
 
 def _whither(moves: Sequence[Move], host: HostUuid) -> str:
@@ -48,8 +60,3 @@ def _whither(moves: Sequence[Move], host: HostUuid) -> str:
 
 def _whence(moves: Sequence[Move]) -> str:
     return ", ".join(f"{move.vm_name} ← {move.src_name}" for move in moves)
-
-
-def _cell(text: str) -> str:
-    """What would end a cell of a Markdown table, or begin markup, is made harmless."""
-    return re.sub(r"([\\|`*_<\[\]])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,103 @@
+"""A run can be followed in Prefect while it goes on."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from prefect import flow, get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.objects import Artifact
+from prefect.client.schemas.sorting import ArtifactSort
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from simulator import SimulatedPool
+from tasks.shown import KEY, Shown
+from tests.flows.kit import Somebody, patch
+from xenpatch.progress import Condition, HostState, Step, subscribe
+from xenpatch.waiting import NotYet, wait_for
+from xenpatch.xapi.types import HostUuid
+
+
+def newest(key: str = KEY) -> Artifact:
+    wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
+    with get_client(sync_client=True) as client:
+        return client.read_artifacts(artifact_filter=wanted, sort=ArtifactSort.CREATED_DESC, limit=1)[0]
+
+
+def rows(artifact: Artifact) -> dict[str, str]:
+    """The state of each host in it."""
+    assert isinstance(artifact.data, str)
+    cells = [line.split("|") for line in artifact.data.splitlines() if line.startswith("| xs")]
+    return {row[1].strip(): row[2].strip() for row in cells}
+
+
+def test_the_artifact_follows_the_run_and_ends_with_it(sim: SimulatedPool, tmp_path: Path) -> None:
+    shown = []
+
+    def look(*_: object) -> None:
+        def first_is_patched() -> Artifact | NotYet:
+            found = newest()
+            return found if rows(found).get("xs1") == "patched" else NotYet(str(found.data))
+
+        shown.append(wait_for("the artifact to show it", first_is_patched, 60, of_the_pool=False))
+
+    with subscribe(Somebody(sim, "xs2", look, Step.REBOOT)):
+        patch(sim, tmp_path)
+
+    (during,), after = shown, newest()
+    assert rows(during) | {"xs2": ""} == {"xs1": "patched", "xs2": "", "xs3": "in service"}
+    assert during.id == after.id
+    assert set(rows(after).values()) == {"patched"}
+    assert after.description == "SAMPLE602X001 for Simulated pool: 100%, 3 of 3 hosts patched"
+
+
+class _Broken(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        assert isinstance(self.server, _Server)
+        self.send_error(500)
+        self.server.asked.release()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    """Each update asks it for a token before all else."""
+
+    asked = threading.Semaphore(0)
+
+
+@pytest.fixture
+def broken() -> Iterator[_Server]:
+    """A server that has nothing but errors."""
+    with _Server(("127.0.0.1", 0), _Broken) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield server
+        server.shutdown()
+        serving.join()
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_server_that_cannot_show_it_is_told_once_and_does_no_harm(
+    broken: _Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    states = [Condition.IN_SERVICE, Condition.DISABLED, Condition.DOWN]
+
+    @flow
+    def run() -> str:
+        with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{broken.server_port}/api"}):
+            shown = Shown(uuid4())
+        with shown:
+            for state in states:
+                shown(HostState(HostUuid("xs1"), "xs1", state))
+                assert broken.asked.acquire(timeout=60)
+        return "done"
+
+    with caplog.at_level(logging.WARNING):
+        assert run() == "done"
+    assert sum("cannot be shown in Prefect for now" in line for line in caplog.messages) == 1
