@@ -15,10 +15,9 @@ from flows.ours import before_the_record, ours_until_the_end
 from flows.stopped import ends_as_stopped
 from flows.waves import wave_after_wave
 from flows.window import occurrence, refuse_if_too_late
-from tasks import artifacts
 from tasks.apply import apply_all
 from tasks.checksum import verify_all
-from tasks.following import followed
+from tasks.following import followed, reported
 from tasks.guidance import hand_over, what_is_left
 from tasks.plan import plan_whole
 from tasks.precheck import look_at_pool, precheck
@@ -74,7 +73,7 @@ def patch_pool(
     with asking(approval) as gate:
         within = occurrence(window)
         run = run_id(this_run())
-        with followed():
+        with followed(run):
             wanted = verify_all(_paths(hotfix), _paths(manifest))
             picture = look_at_pool(pool, run, wanted, ssh, options)
             return carry_out(Job(pool, run, wanted, picture, ssh, options, gate, within), began)
@@ -83,7 +82,7 @@ def patch_pool(
 def carry_out(job: Job, began: float) -> RunReport:
     """All that follows the first look, for a new run and for one that is continued from its record."""
     if job.picture.done:
-        return _told(job.report(seconds=time.monotonic() - began))
+        return reported(job.report(seconds=time.monotonic() - began))
     refuse_if_too_late(job)
     with before_the_record():
         uploaded = upload_all(job.pool, job.hotfixes)
@@ -97,7 +96,7 @@ def carry_out(job: Job, began: float) -> RunReport:
             report = _patch(job, findings, uploaded, aside)
     if job.options.clean:
         clean(job.pool, job.bundle)
-    return _told(replace(report, seconds=time.monotonic() - began))
+    return reported(replace(report, seconds=time.monotonic() - began))
 
 
 def _patch(
@@ -149,8 +148,3 @@ def _put_aside(
         withdraw(job.pool, job.run, job.bundle)
         raise
     return (*(finding for finding in findings if finding.remedy), *left)
-
-
-def _told(report: RunReport) -> RunReport:
-    artifacts.report(report)
-    return report

@@ -47,6 +47,6 @@ def resume_pool(
         bundle, options = read_record(pool)
         options = options.model_copy(update={"take_over": take_over})
         wanted = Wanted(recorded=bundle)
-        with followed():
+        with followed(run):
             picture = look_at_pool(pool, run, wanted, ssh, options)
             return carry_out(Job(pool, run, wanted, picture, ssh, options, gate, within), began)

@@ -1,5 +1,6 @@
 """What a run leaves in the Prefect UI: the findings, the plan, the report."""
 
+import base64
 from collections.abc import Sequence
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -9,7 +10,7 @@ from xenpatch.plan.forecast import Forecast
 from xenpatch.plan.markdown import costs, markdown
 from xenpatch.plan.model import Plan
 from xenpatch.prechecks.finding import Finding
-from xenpatch.report import RunReport
+from xenpatch.saved_report import ALT
 
 
 def findings(found: Sequence[Finding]) -> None:
@@ -43,6 +44,9 @@ def tasks_left(text: str) -> None:
     create_markdown_artifact(markdown=text, key="tasks-left", description="What is left to do, in this order")
 
 
-def report(result: RunReport) -> None:
-    """The final report."""
-    create_markdown_artifact(markdown=result.markdown(), key="report", description=result.summary()[0])
+def report(text: str, line: str, drawing: str | None = None) -> None:
+    """The report of a run, `line` being its first sentence; the drawing (SVG) goes into the page itself."""
+    if drawing is not None:
+        inline = base64.b64encode(drawing.encode()).decode()
+        text = f"{text}\n![{ALT}](data:image/svg+xml;base64,{inline})\n"
+    create_markdown_artifact(markdown=text, key="report", description=line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xenpatch.plan.markdown import by_host
+from xenpatch.plan.markdown import by_host, plain, table
 from xenpatch.plan.model import Placement, Plan
 from xenpatch.prechecks.finding import Finding
 from xenpatch.steps.reboot import Rebooted
@@ -37,6 +37,7 @@ class RunReport:
     ``happened`` are the moves that were made. ``earlier_boots`` are the boot times of
     hosts that had the hotfix in effect before this run. ``todo`` is what a manual run leaves to a person, in
     Markdown, and ``task_list`` the file that it is in. ``left`` is what else is to do, as sentences.
+    ``saved`` is the file of this report, with a picture of the run beside it.
     """
 
     pool: str
@@ -52,6 +53,7 @@ class RunReport:
     todo: str | None = None
     task_list: str | None = None
     left: tuple[str, ...] = ()
+    saved: str | None = None
 
     @property
     def changed(self) -> bool:
@@ -116,6 +118,8 @@ class RunReport:
             lines.append(
                 f"The pool database from before is in {self.backup}; it holds secrets: keep it safe."
             )
+        if self.saved:
+            lines.append(f"This report, with a picture of the run over time, is in {self.saved}.")
         lines += self.left
         if self.unchecked:
             lines.append(f"Could not be checked: {'; '.join(self.unchecked)}.")
@@ -139,9 +143,8 @@ class RunReport:
         """The report as Markdown."""
         if self.todo is not None:
             return self.todo
-        table = [HEADER, tuple("---" for _ in HEADER), *self.rows()]
-        lines = [f"# {self.hotfix} on {self.pool}", "", *self.summary(), ""]
-        text = "\n".join(lines + [f"| {' | '.join(row)} |" for row in table if self.changed]) + "\n"
+        text = "\n".join([f"# {plain(self.hotfix)} on {plain(self.pool)}", "", *self.summary(), ""])
+        text += f"\n{table(HEADER, self.rows())}" if self.changed else ""
         return text if self.happened is None else f"{text}\n## Who moved where\n\n{by_host(self.happened)}"
 
 
