@@ -1,15 +1,21 @@
 """A run that is given up: what it changed is put back, without patching any further."""
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from blocks import XenServerPool
-from flows.job import run_id, this_run
+from flows.job import name_of, run_id, this_run
 from flows.ours import ours_until_the_end
 from tasks.abandon import bring_back, forget, hosts_back, take_up
+from tasks.logs import logged_in_prefect
 from tasks.remedies import put_back
 
 
-@flow(name="abandon-pool", flow_run_name="abandon")
+def _name() -> str:
+    return f"abandon {name_of(flow_run.parameters['pool'])}"
+
+
+@flow(name="abandon-pool", flow_run_name=_name)
 def abandon_pool(pool: XenServerPool, *, take_over: bool = False) -> tuple[str, ...]:
     """Hosts into service, VMs awake and home, what was put aside back, marks and record removed.
 
@@ -22,7 +28,7 @@ def abandon_pool(pool: XenServerPool, *, take_over: bool = False) -> tuple[str, 
     """
     run = run_id(this_run())
     bundle = take_up(pool, run, take_over=take_over)
-    with ours_until_the_end(pool, run):
+    with logged_in_prefect(), ours_until_the_end(pool, run):
         hosts_back(pool, run)
         bring_back(pool, run, bundle)
         put_back(pool, run)

@@ -39,6 +39,12 @@ def run_id(run: FlowRun) -> RunId:
     return RunId(f"{run.id}.{run.run_count}" + (f".{answers}" if answers else ""))
 
 
+def name_of(pool: XenServerPool) -> str:
+    """What people know the pool by before it was asked: the name of its block, else the first address."""
+    saved: str | None = pool._block_document_name  # noqa: SLF001 - Prefect has no other name for it
+    return saved or str(pool.addresses[0])
+
+
 @dataclass(frozen=True)
 class Job:
     """A pool, what it is to have, how to go about it, and when; ``picture`` is the first look."""

@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 from blocks import Dom0SSH, XenServerPool
 from flows.approvals import asking
 from flows.cancelled import reach_safe_point
-from flows.job import Job, run_id, this_run
+from flows.job import Job, name_of, run_id, this_run
 from flows.ours import before_the_record, ours_until_the_end
 from flows.stopped import ends_as_stopped
 from flows.waves import wave_after_wave
@@ -37,7 +37,9 @@ from xenpatch.window import Window
 
 
 def _name() -> str:
-    return f"patch {', '.join(path.stem for path in _paths(flow_run.parameters['hotfix']))}"
+    given = flow_run.parameters
+    hotfixes = ", ".join(path.stem for path in _paths(given["hotfix"]))
+    return f"patch {name_of(given['pool'])} with {hotfixes}"
 
 
 def _paths(given: Path | list[Path] | None) -> list[Path]:

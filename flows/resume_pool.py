@@ -3,11 +3,12 @@
 import time
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from blocks import Dom0SSH, XenServerPool
 from flows.approvals import asking
 from flows.cancelled import reach_safe_point
-from flows.job import Job, run_id, this_run
+from flows.job import Job, name_of, run_id, this_run
 from flows.patch_pool import carry_out
 from flows.stopped import ends_as_stopped
 from flows.window import occurrence
@@ -20,7 +21,11 @@ from xenpatch.report import RunReport
 from xenpatch.window import Window
 
 
-@flow(name="resume-pool", flow_run_name="resume", on_cancellation=[reach_safe_point])
+def _name() -> str:
+    return f"resume {name_of(flow_run.parameters['pool'])}"
+
+
+@flow(name="resume-pool", flow_run_name=_name, on_cancellation=[reach_safe_point])
 @ends_as_stopped
 def resume_pool(
     pool: XenServerPool,

@@ -1,4 +1,4 @@
-"""Following a run from its first step to its end: in the Prefect UI, by events, in its report."""
+"""Following a run from its first step to its end: in the Prefect UI, in its log, by events, in its report."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +11,7 @@ from prefect.runtime import flow_run
 
 from tasks import artifacts
 from tasks.events import Announcer, end_of
+from tasks.logs import logged_in_prefect
 from tasks.shown import Shown
 from xenpatch.chronicle import Chronicle
 from xenpatch.plan.picture import svg
@@ -25,11 +26,12 @@ _story: ContextVar[Chronicle] = ContextVar("story")
 
 @contextmanager
 def followed(run: RunId) -> Iterator[None]:
-    """Show and announce the flow run that goes on in the block, and report on one that ends early."""
+    """Show, log and announce the flow run that goes on in the block, and report on one that ends early."""
     story = Chronicle()
     _story.set(story)
     announcer = Announcer(run, story)
     with (
+        logged_in_prefect(),
         Shown(UUID(flow_run.id)) as shown,
         subscribe(story),
         subscribe(shown),

@@ -1,10 +1,8 @@
-"""Telling what a task does: to the live display, and to Prefect's log."""
+"""Telling what a task does, to whoever listens: the live displays, and Prefect's log."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-from prefect.logging import get_run_logger
 
 from xenpatch.progress import Advanced, Done, Failed, Started, Step, publish
 from xenpatch.xapi.types import HostUuid
@@ -33,7 +31,7 @@ class Telling:
 
 @contextmanager
 def telling(step: Step, what: str, host: HostUuid | None = None) -> Iterator[Telling]:
-    """Tell the beginning and the end of a step, and log what proves it."""
+    """Tell the beginning and the end of a step, with what proves it."""
     told = Telling(step, host)
     publish(Started(step, host, what))
     try:
@@ -42,4 +40,3 @@ def telling(step: Step, what: str, host: HostUuid | None = None) -> Iterator[Tel
         publish(Failed(step, host, str(failed)))
         raise
     publish(Done(step, host, told.evidence))
-    get_run_logger().info("%s: %s", what, told.evidence or "done")

@@ -19,13 +19,16 @@ _PORTION: Final = 4  # a line each quarter
 
 
 class Lines:
-    """A listener that prints one line for an event, after the time of day.
+    """A listener that prints one line for an event, after the time of day unless what prints has its own.
 
     Progress by fractions is told each quarter, and waiting from 5 s on and then each minute.
     """
 
-    def __init__(self, out: Callable[[str], None], *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, out: Callable[[str], None], *, clock: Callable[[], float] = time.time, timed: bool = True
+    ) -> None:
         self._out = out
+        self._timed = timed
         self._clock = clock
         self._board = Board()
         self._told: dict[str, float] = {}
@@ -38,7 +41,8 @@ class Lines:
             self._board.see(event, now)
             text = self._line(event, now)
             if text:
-                self._out(f"{time.strftime('%H:%M:%S', time.localtime(now))} {text}")
+                stamp = time.strftime("%H:%M:%S ", time.localtime(now)) if self._timed else ""
+                self._out(f"{stamp}{text}")
 
     def _line(self, event: Event, now: float) -> str:
         match event:

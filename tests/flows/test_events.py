@@ -106,11 +106,15 @@ def test_a_run_that_fails_says_so_with_what_it_had_done(
 
 
 def test_the_log_of_the_run_tells_what_happened_without_any_setting(sim: SimulatedPool) -> None:
-    state = patch_pool(block(sim), sim.hotfix, sim.manifest, return_state=True)
+    pool = block(sim)
+    pool.save("lab", overwrite=True)
+
+    state = patch_pool(pool, sim.hotfix, sim.manifest, return_state=True)
 
     run = state.state_details.flow_run_id
     assert run is not None
     with get_client(sync_client=True) as client:
+        assert client.read_flow_run(run).name == "patch lab with SAMPLE602X001"
         subflows = client.read_flow_runs(
             flow_run_filter=FlowRunFilter(parent_flow_run_id={"any_": [run]})  # type: ignore[arg-type]
         )
