@@ -12,7 +12,7 @@ from prefect.exceptions import TerminationSignal
 from prefect.runtime import flow_run
 
 from xenpatch.chronicle import Chronicle
-from xenpatch.errors import Interrupted, Refused, Stopped
+from xenpatch.errors import AnswerNeeded, Interrupted, Refused, Stopped
 from xenpatch.plan.scene import Phase
 from xenpatch.progress import Condition, Event, HostState, PoolSeen
 from xenpatch.record import RunId
@@ -20,11 +20,13 @@ from xenpatch.xapi.types import HostUuid
 
 HOST_PATCHED: Final = "xenpatch.host.patched"
 POOL_DONE: Final = "xenpatch.pool.done"
+WAITS: Final = "xenpatch.waits"
 STOPPED: Final = "xenpatch.stopped"
 REFUSED: Final = "xenpatch.refused"
 FAILED: Final = "xenpatch.failed"
 
 _ENDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (AnswerNeeded, WAITS),
     (Stopped, STOPPED),
     (Interrupted, STOPPED),
     (KeyboardInterrupt, STOPPED),
@@ -32,7 +34,7 @@ _ENDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (Refused, REFUSED),
     (Exception, FAILED),
 )
-"""The first that fits. What is in none of them, such as a suspension of the flow, is no end."""
+"""The first that fits."""
 
 
 class Announcer:

@@ -24,13 +24,20 @@ from simulator import SimulatedPool
 from tasks import events
 from tests.flows import awkward
 from tests.flows.kit import block, fault, patch
-from xenpatch.errors import PrecheckRefused, RebootRefused
+from xenpatch.errors import AnswerNeeded, PrecheckRefused, RebootRefused, Stopped
 from xenpatch.waiting import NotYet, wait_for
 
 pytestmark = pytest.mark.usefixtures("recording_server")
 
 DOCS = Path(__file__).parents[2] / "docs" / "events.md"
-NAMES = {events.HOST_PATCHED, events.POOL_DONE, events.STOPPED, events.REFUSED, events.FAILED}
+NAMES = {
+    events.HOST_PATCHED,
+    events.POOL_DONE,
+    events.WAITS,
+    events.STOPPED,
+    events.REFUSED,
+    events.FAILED,
+}
 
 
 @pytest.fixture
@@ -103,6 +110,19 @@ def test_a_run_that_fails_says_so_with_what_it_had_done(
     assert (first.event, first.resource.name) == (events.HOST_PATCHED, "xs1")
     assert told.payload["patched"] == ["xs1"]
     assert told.payload["reason"] == str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "event"),
+    [
+        (AnswerNeeded("the run waits for an answer", key="plan", text="| host |"), events.WAITS),
+        (Stopped("2 of 3 hosts done"), events.STOPPED),
+        (KeyboardInterrupt(), events.STOPPED),
+        (RebootRefused("xs1 was not rebooted"), events.FAILED),
+    ],
+)
+def test_each_kind_of_end_has_its_event(error: BaseException, event: str) -> None:
+    assert events.end_of(error) == event
 
 
 def test_the_log_of_the_run_tells_what_happened_without_any_setting(sim: SimulatedPool) -> None:
