@@ -118,7 +118,7 @@ def _patched(pool: Served, options: PatchOptions) -> float:
     # Without a heartbeat: each flow's end would wait up to a second for it, which no real pool would notice.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         begun = time.process_time()
-        patch_pool(_block(pool), pool.hotfix, pool.manifest, options=options)
+        patch_pool(_block(pool), (pool.hotfix,), (pool.manifest,), options=options)
         return time.process_time() - begun
 
 

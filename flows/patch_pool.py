@@ -3,9 +3,11 @@
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 from prefect import flow
 from prefect.runtime import flow_run
+from pydantic import Field
 
 from blocks import Dom0SSH, XenServerPool
 from flows.approvals import asking
@@ -37,23 +39,18 @@ from xenpatch.window import Window
 
 
 def _name() -> str:
+    """By its files, which Prefect gives back as it stored them: as text."""
     given = flow_run.parameters
-    hotfixes = ", ".join(path.stem for path in _paths(given["hotfix"]))
+    hotfixes = ", ".join(Path(path).stem for path in given["hotfix"])
     return f"patch {name_of(given['pool'])} with {hotfixes}"
-
-
-def _paths(given: Path | list[Path] | None) -> list[Path]:
-    """One path or several: Prefect gives the parameters back as it stored them, as text."""
-    several = given if isinstance(given, list) else [given] if given is not None else []
-    return [Path(path) for path in several]
 
 
 @flow(name="patch-pool", flow_run_name=_name, on_cancellation=[reach_safe_point])
 @ends_as_stopped
 def patch_pool(
     pool: XenServerPool,
-    hotfix: Path | list[Path],
-    manifest: Path | list[Path] | None = None,
+    hotfix: Annotated[tuple[Path, ...], Field(min_length=1)],
+    manifest: tuple[Path, ...] = (),
     ssh: Dom0SSH | None = None,
     options: PatchOptions = PatchOptions(),  # noqa: B008 - frozen; Prefect shows its fields as a form
     approval: Approval = Approval(),  # noqa: B008 - likewise
@@ -62,9 +59,9 @@ def patch_pool(
     """Patch a pool, host after host, the master first, without a running VM going down.
 
     Args:
-        pool: The pool.
-        hotfix: The .zip or .xsupdate file, where the flow runs; several, or a folder of them.
-        manifest: The hotfix's manifest, or those of several; not needed for a known hotfix.
+        pool: The pool: a saved XenServer Pool block.
+        hotfix: The .zip or .xsupdate files, or folders of them, by their paths where the worker runs.
+        manifest: The manifests of those hotfixes that are not known, by their paths where the worker runs.
         ssh: Access to the control domains; without it, packages are not checked.
         options: How the run goes about its work.
         approval: Where the run waits for a person's yes.
@@ -76,7 +73,7 @@ def patch_pool(
         within = occurrence(window)
         run = run_id(this_run())
         with followed(run):
-            wanted = verify_all(_paths(hotfix), _paths(manifest))
+            wanted = verify_all(hotfix, manifest)
             picture = look_at_pool(pool, run, wanted, ssh, options)
             return carry_out(Job(pool, run, wanted, picture, ssh, options, gate, within), began)
 

@@ -159,7 +159,7 @@ def test_nothing_secret_is_logged_raised_stored_or_written(
     pool.save("secrets", overwrite=True)
 
     def patch(pool: XenServerPool = pool, ssh: Dom0SSH | None = None) -> None:
-        patch_pool(pool, sim.hotfix, sim.manifest, ssh or ssh_of(sim), options)
+        patch_pool(pool, (sim.hotfix,), (sim.manifest,), ssh or ssh_of(sim), options)
 
     seen.fails(LoginRefused, lambda: patch(pool_of(sim, WRONG_PASSWORD)))
     seen.fails(SshError, lambda: patch(ssh=ssh_of(sim, WRONG_PASSWORD)))

@@ -169,7 +169,7 @@ def patch(console: Console, access: Access, shell: Shell, job: Job) -> RunReport
 
     folders = {name: _absolute(getattr(job.options, name)) for name in ("backup_folder", "task_list")}
     options = _asked(console, pool, ssh, wanted, job.options).model_copy(update=folders)
-    hotfixes, manifests = _one_or_all(job.hotfixes), _one_or_all(job.manifests)
+    hotfixes, manifests = _all_absolute(job.hotfixes), _all_absolute(job.manifests)
     return _watched(console, lambda: patch_pool(pool, hotfixes, manifests, ssh, options, window=job.window))
 
 
@@ -252,12 +252,10 @@ def _look(pool: XenServerPool, ssh: Dom0SSH | None, wanted: Wanted, options: Pat
         return look(session, RunId("nobody"), wanted, dom0, options)
 
 
-def _one_or_all(paths: Sequence[Path]) -> Path | list[Path]:
-    """As the flow is given them: of use to whoever starts the run again from Prefect."""
-    absolute = [path.absolute() for path in paths]
-    return absolute[0] if len(absolute) == 1 else absolute
-
-
 def _absolute(path: Path | None) -> Path | None:
     """Of use to whoever starts the run again from Prefect, in a folder of his own."""
     return path.absolute() if path else None
+
+
+def _all_absolute(paths: Sequence[Path]) -> tuple[Path, ...]:
+    return tuple(path.absolute() for path in paths)

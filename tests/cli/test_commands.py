@@ -253,8 +253,8 @@ def test_what_prefect_keeps_of_a_run_leads_to_its_files_from_any_folder(
         runs = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=20)
     kept = next(run.parameters for run in runs if "hotfix" in run.parameters)
 
-    assert kept["hotfix"] == str(tmp_path / "hotfix.zip")
-    assert kept["manifest"] == str(tmp_path / "facts.yaml")
+    assert kept["hotfix"] == [str(tmp_path / "hotfix.zip")]
+    assert kept["manifest"] == [str(tmp_path / "facts.yaml")]
     assert kept["options"]["backup_folder"] == str(tmp_path / "copies")
 
 

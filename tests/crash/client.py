@@ -41,7 +41,7 @@ def bring_to_the_end(
             resume_pool(pool)
         else:
             folder = {"backup_folder": home / "backups"}
-            patch_pool(pool, *files, None, options.model_copy(update=folder))
+            patch_pool(pool, files[:1], files[1:], None, options.model_copy(update=folder))
 
 
 def command(home: Path, environment: dict[str, str], arguments: Sequence[str]) -> None:

@@ -124,7 +124,7 @@ def patch(
 ) -> RunReport:
     """Run the flow on it with its own sample hotfix."""
     chosen = (options or PatchOptions()).model_copy(update={"backup_folder": folder / "backups"})
-    return patch_pool(block(sim), sim.hotfix, sim.manifest, shell(sim) if ssh else None, chosen)
+    return patch_pool(block(sim), (sim.hotfix,), (sim.manifest,), shell(sim) if ssh else None, chosen)
 
 
 def changes(sim: SimulatedPool, since: int = 0) -> list[str]:

@@ -124,6 +124,6 @@ def test_a_run_without_a_deployment_that_should_ask_is_refused_at_once(
     sim: SimulatedPool, approval: Approval
 ) -> None:
     with pytest.raises(InputError, match="only runs of a deployment"):
-        patch_pool(block(sim), sim.hotfix, sim.manifest, approval=approval)
+        patch_pool(block(sim), (sim.hotfix,), (sim.manifest,), approval=approval)
 
     assert changes(sim) == []

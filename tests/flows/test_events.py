@@ -129,7 +129,7 @@ def test_the_log_of_the_run_tells_what_happened_without_any_setting(sim: Simulat
     pool = block(sim)
     pool.save("lab", overwrite=True)
 
-    state = patch_pool(pool, sim.hotfix, sim.manifest, return_state=True)
+    state = patch_pool(pool, (sim.hotfix,), (sim.manifest,), return_state=True)
 
     run = state.state_details.flow_run_id
     assert run is not None

@@ -202,7 +202,7 @@ def test_a_host_that_fails_its_verification_is_not_done_before_it_passes(
 
     for _ in range(2):
         with pytest.raises(VerificationFailed, match="xs1 is not as it should be"):
-            patch_pool(block(sim), sim.hotfix, wrong, shell(sim), options)
+            patch_pool(block(sim), (sim.hotfix,), (wrong,), shell(sim), options)
         assert boots(sim) == ["xs1"]
 
     report = patch(sim, tmp_path, ssh=True)

@@ -29,7 +29,7 @@ def seen(sim: SimulatedPool) -> Inventory:
 def run(sim: SimulatedPool, folder: Path, *samples: SampleHotfix, **options: object) -> RunReport:
     """Run the flow with hotfixes of one's own."""
     chosen = PatchOptions(backup_folder=folder / "backups", **options)  # type: ignore[arg-type]
-    files, manifests = [each.archive for each in samples], [each.manifest for each in samples]
+    files, manifests = zip(*((each.archive, each.manifest) for each in samples), strict=True)
     return patch_pool(block(sim), files, manifests, None, chosen)
 
 

@@ -50,7 +50,7 @@ def run_as(sim: SimulatedPool, role: str, folder: Path, *, take_over: bool = Fal
     options = CURED.model_copy(
         update={"backup_folder": folder, "clean": True, "restart_vms": True, "take_over": take_over}
     )
-    return patch_pool(block(sim, role), sim.hotfix, sim.manifest, shell(sim), options)
+    return patch_pool(block(sim, role), (sim.hotfix,), (sim.manifest,), shell(sim), options)
 
 
 @pytest.mark.parametrize("role", ROLES[: TO_PATCH + 1])

@@ -29,7 +29,9 @@ class Run:
             certificate=certificate,
             legacy=True,
         )
-        patch_pool(pool, self.sim.hotfix, self.sim.manifest, ssh, PatchOptions(backup_folder=self.folder))
+        patch_pool(
+            pool, (self.sim.hotfix,), (self.sim.manifest,), ssh, PatchOptions(backup_folder=self.folder)
+        )
 
 
 @pytest.fixture

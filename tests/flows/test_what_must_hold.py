@@ -178,7 +178,7 @@ def test_nothing_of_one_hotfix_is_left_for_the_run_of_the_next(two: SimulatedPoo
     made = make_sample(tmp_path, "6.0.2", number=9)
 
     second = patch_pool(
-        block(two), made.archive, made.manifest, None, PatchOptions(backup_folder=tmp_path / "second")
+        block(two), (made.archive,), (made.manifest,), None, PatchOptions(backup_folder=tmp_path / "second")
     )
 
     assert first.hotfix != second.hotfix == made.info.name_label
@@ -393,7 +393,7 @@ def test_the_control_domain_is_no_vm_to_restart(two: SimulatedPool, tmp_path: Pa
     made = make_sample(tmp_path, "6.0.2", number=9, guidance=["restartPV", "restartHVM"])
 
     report = patch_pool(
-        block(two), made.archive, made.manifest, None, PatchOptions(backup_folder=tmp_path / "backups")
+        block(two), (made.archive,), (made.manifest,), None, PatchOptions(backup_folder=tmp_path / "backups")
     )
 
     assert len(report.left) == 2

@@ -67,7 +67,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Clock:
 def patch_in(within: Window, sim: SimulatedPool, folder: Path, clock: Clock, **options: object) -> RunReport:
     how = PatchOptions.model_validate({"backup_folder": folder, **options})
     with subscribe(clock.see):
-        return patch_pool(block(sim), sim.hotfix, sim.manifest, None, how, window=within)
+        return patch_pool(block(sim), (sim.hotfix,), (sim.manifest,), None, how, window=within)
 
 
 def test_a_host_that_would_not_be_done_in_time_is_not_taken_and_the_next_run_continues(

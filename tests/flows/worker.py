@@ -58,8 +58,8 @@ def start(sim: SimulatedPool, folder: Path, scheduled: datetime | None = None, *
     saved = block(sim).save("of-a-worker", overwrite=True)
     given: dict[str, Any] = {
         "pool": {"$ref": {"block_document_id": str(saved)}},
-        "hotfix": str(sim.hotfix),
-        "manifest": str(sim.manifest),
+        "hotfix": [str(sim.hotfix)],
+        "manifest": [str(sim.manifest)],
         "options": {"backup_folder": str(folder)},
         **parameters,
     }
