@@ -9,6 +9,7 @@ from flows.ours import ours_until_the_end
 from tasks.abandon import bring_back, forget, hosts_back, take_up
 from tasks.logs import logged_in_prefect
 from tasks.remedies import put_back
+from tasks.result import kept
 
 
 def _name() -> str:
@@ -27,9 +28,12 @@ def abandon_pool(pool: XenServerPool, *, take_over: bool = False) -> tuple[str, 
 
     """
     run = run_id(this_run())
-    bundle = take_up(pool, run, take_over=take_over)
-    with logged_in_prefect(), ours_until_the_end(pool, run):
-        hosts_back(pool, run)
-        bring_back(pool, run, bundle)
-        put_back(pool, run)
-        return forget(pool, run, bundle)
+    with kept() as result:
+        bundle = take_up(pool, run, take_over=take_over)
+        with logged_in_prefect(), ours_until_the_end(pool, run):
+            hosts_back(pool, run)
+            bring_back(pool, run, bundle)
+            put_back(pool, run)
+            left = forget(pool, run, bundle)
+        result.done(left)
+    return left

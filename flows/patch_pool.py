@@ -26,6 +26,7 @@ from tasks.precheck import look_at_pool, precheck
 from tasks.record import back_up, begin, claim, clean, finish, withdraw
 from tasks.remedies import make_remedy, put_back
 from tasks.restarts import restart_toolstacks, restart_vms
+from tasks.result import kept
 from tasks.upload import upload_all
 from xenpatch.approval import Approval
 from xenpatch.errors import Refused
@@ -69,13 +70,15 @@ def patch_pool(
 
     """
     began = time.monotonic()
-    with asking(approval) as gate:
+    with kept() as result, asking(approval) as gate:
         within = occurrence(window)
         run = run_id(this_run())
         with followed(run):
             wanted = verify_all(hotfix, manifest)
             picture = look_at_pool(pool, run, wanted, ssh, options)
-            return carry_out(Job(pool, run, wanted, picture, ssh, options, gate, within), began)
+            report = carry_out(Job(pool, run, wanted, picture, ssh, options, gate, within), began)
+        result.done(report.summary(), report.hosts)
+    return report
 
 
 def carry_out(job: Job, began: float) -> RunReport:

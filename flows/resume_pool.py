@@ -15,6 +15,7 @@ from flows.window import occurrence
 from tasks.following import followed
 from tasks.precheck import look_at_pool
 from tasks.record import read_record
+from tasks.result import kept
 from xenpatch.approval import Approval
 from xenpatch.hotfix.choice import Wanted
 from xenpatch.report import RunReport
@@ -46,7 +47,7 @@ def resume_pool(
 
     """
     began = time.monotonic()
-    with asking(approval) as gate:
+    with kept() as result, asking(approval) as gate:
         within = occurrence(window)
         run = run_id(this_run())
         bundle, options = read_record(pool)
@@ -54,4 +55,6 @@ def resume_pool(
         wanted = Wanted(recorded=bundle)
         with followed(run):
             picture = look_at_pool(pool, run, wanted, ssh, options)
-            return carry_out(Job(pool, run, wanted, picture, ssh, options, gate, within), began)
+            report = carry_out(Job(pool, run, wanted, picture, ssh, options, gate, within), began)
+        result.done(report.summary(), report.hosts)
+    return report
