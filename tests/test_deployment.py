@@ -36,6 +36,11 @@ def test_prefect_deploys_it_from_the_root_of_the_repository() -> None:
 
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name("patch-pool/patch_pool")
+        for name in ("resume-pool/resume_pool", "abandon-pool/abandon_pool"):
+            schema = client.read_deployment_by_name(name).parameter_openapi_schema
+            assert schema is not None
+            assert schema["required"] == ["pool"]
+        assert len(client.read_automations_by_name("xenpatch: zombie runs")) == 1
     assert deployment.entrypoint == "flows/patch_pool.py:patch_pool"
     assert deployment.global_concurrency_limit is not None
     assert deployment.global_concurrency_limit.limit == 1

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("flows", "tasks", "blocks", "xenpatch", "simulator")
+ROOMS = ("deployments", "flows", "tasks", "blocks", "xenpatch", "simulator")
 BELOW = {
+    "deployments": {"blocks", "xenpatch", "prefect"},
     "flows": {"tasks", "blocks", "xenpatch", "prefect"},
     "tasks": {"blocks", "xenpatch", "prefect"},
     "blocks": {"xenpatch", "prefect"},
