@@ -12,13 +12,16 @@ COMPILE := pip compile pyproject.toml --universal --generate-hashes --no-emit-in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench bench-plan crash-matrix fault-matrix chaos fuzz lock clean
+.PHONY: help demo server test lint bench bench-plan crash-matrix fault-matrix chaos fuzz lock clean
 
 help: ## Show this list
 	@awk -F ' *## *' '/^[a-z-]+:.*##/ { split($$1, target, ":"); printf "make %-12s %s\n", target[1], $$2 }' Makefile
 
 demo: $(RUNTIME) ## Patch a simulated pool of three hosts and watch it
 	@$(PYTHON) -m xenpatch.demo
+
+server: $(RUNTIME) ## Start Prefect with a simulated pool to patch from its UI
+	@$(PYTHON) -m deployments.serve
 
 test: $(DEVELOPMENT) ## Run all tests
 	$(PYTHON) -m pytest -n 2 --dist loadfile
@@ -54,7 +57,7 @@ lock: $(PYTHON) ## Write the locked dependencies anew (UPGRADE=--upgrade takes n
 	"$$tools/bin/uv" $(COMPILE) $(UPGRADE) --quiet --group dev -o requirements-dev.lock
 
 clean: ## Remove the virtual environment and everything that was built
-	rm -rf $(VENV) .demo .strangers build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .demo .server .strangers build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PYTHON):

@@ -401,10 +401,14 @@ def simulate(
     journal: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to write what happens, JSON lines.")
     ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where keys and the sample hotfix stay from start to start."),
+    ] = None,
 ) -> None:
     """Serve a simulated pool on the loopback network until Ctrl-C; one JSON line says when and where."""
     simulation.simulate(
-        simulation.Simulation(hosts, vms, release, dump, speed, port, faults, journal), sys.stdout
+        simulation.Simulation(hosts, vms, release, dump, speed, port, faults, journal, folder), sys.stdout
     )
 
 

@@ -27,6 +27,7 @@ class Simulation:
     port: int
     faults: Path | None
     journal: Path | None
+    folder: Path | None = None
 
 
 def simulate(wanted: Simulation, out: TextIO) -> None:
@@ -61,12 +62,15 @@ def simulate(wanted: Simulation, out: TextIO) -> None:
                 return super().__enter__()
 
     with _bad_input_from(ValueError, OSError):
+        if wanted.folder is not None:
+            wanted.folder.mkdir(parents=True, exist_ok=True)
         pool = Served(
             wanted.dump or Model(hosts=wanted.hosts, vms=wanted.vms),
             speed=wanted.speed,
             port=wanted.port,
             faults=[FaultRule.from_dict(rule) for rule in _rules(wanted.faults)],
             journal=wanted.journal,
+            folder=wanted.folder,
             release=wanted.release,
             known_hotfixes=known,
         )
