@@ -12,10 +12,10 @@ COMPILE := pip compile pyproject.toml --universal --generate-hashes --no-emit-in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo server test lint bench bench-plan crash-matrix fault-matrix chaos fuzz lock clean
+.PHONY: help demo server test lint bench bench-plan bench-overhead crash-matrix fault-matrix chaos fuzz lock clean
 
 help: ## Show this list
-	@awk -F ' *## *' '/^[a-z-]+:.*##/ { split($$1, target, ":"); printf "make %-12s %s\n", target[1], $$2 }' Makefile
+	@awk -F ' *## *' '/^[a-z-]+:.*##/ { split($$1, target, ":"); printf "make %-14s %s\n", target[1], $$2 }' Makefile
 
 demo: $(RUNTIME) ## Patch a simulated pool of three hosts and watch it
 	@$(PYTHON) -m xenpatch.demo
@@ -36,6 +36,9 @@ bench: $(DEVELOPMENT) ## Measure whole runs on simulated pools; about 25 minutes
 
 bench-plan: $(DEVELOPMENT) ## Measure the planner on made pools; about four minutes
 	@$(PYTHON) -m benchmarks.plan
+
+bench-overhead: $(DEVELOPMENT) ## Measure what Prefect and our own code add to a run; about 12 minutes
+	@$(PYTHON) -m benchmarks.overhead
 
 crash-matrix: $(DEVELOPMENT) ## Kill runs at every changing call and continue them; about 15 minutes
 	@$(PYTHON) -m tests.crash.matrix

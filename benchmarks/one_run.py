@@ -44,12 +44,19 @@ _PATIENCE: Final = 60.0
 
 @dataclass(frozen=True)
 class Job:
-    """A run to make: on how many hosts, by whom, and what is known of such pools."""
+    """A run to make: on how many hosts, by whom, and what is known of such pools.
+
+    ``vms`` of 1 GiB, instead of some of several sizes on each host. ``bare`` is without Prefect; a process
+    that has made such a run can make no other.
+    """
 
     hosts: int
     name: str
     folder: Path
     known: tuple[Record, ...] = ()
+    vms: int | None = None
+    speed: float = SPEED
+    bare: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,11 +78,12 @@ class Run:
 
 def made(job: Job) -> Run:
     """Make one run on a pool of its own."""
-    folder = job.folder / f"{job.hosts} {job.name}"
+    folder = job.folder / f"{job.hosts} {job.name} {job.speed:g}{' bare' if job.bare else ''}"
     folder.mkdir(parents=True)
     theirs = job.name == XENCENTER
+    speed = THEIR_SPEED if theirs else job.speed
     with (
-        simulated(job.hosts, THEIR_SPEED if theirs else SPEED, folder / "journal") as pool,
+        simulated(job.hosts, speed, folder / "journal", job.vms) as pool,
         _environment(folder, pool.speed, xencenter.POLL if theirs else _POLL),
     ):
         return _theirs(job, pool) if theirs else _ours(job, pool, folder)
@@ -97,7 +105,7 @@ def _ours(job: Job, pool: Served, folder: Path) -> Run:
     expected = _expected(before, options)
     assert expected.forecast is not None
     mark = len(journal.lines(pool.journal))
-    processor = _patched(pool, options)
+    processor = _patched(pool, options, bare=job.bare)
     return Run(
         job.hosts,
         job.name,
@@ -109,8 +117,12 @@ def _ours(job: Job, pool: Served, folder: Path) -> Run:
     )
 
 
-def _patched(pool: Served, options: PatchOptions) -> float:
+def _patched(pool: Served, options: PatchOptions, *, bare: bool) -> float:
     """Run the flow; return the processor seconds of this process."""
+    if bare:
+        from benchmarks.bare import install  # noqa: PLC0415 - nothing of it for any other run
+
+        install()
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # noqa: PLC0415
 
     from flows.patch_pool import patch_pool  # noqa: PLC0415 - takes a second, and reads the environment

@@ -35,7 +35,6 @@ _PREFECT: Final = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    "XENPATCH_RETRY_SECONDS": str(10 / SPEED),
 }
 """Read when Prefect and the tasks are imported."""
 
@@ -73,7 +72,7 @@ def _measured(hosts: Sequence[int], folder: Path, at_once: int) -> Runs:
     """All runs, the longest first, after the one that teaches them how long things take."""
     jobs = [Job(count, name, folder) for count in sorted(hosts, reverse=True) for name in NAMES]
     with ProcessPoolExecutor(
-        at_once, multiprocessing.get_context("spawn"), initializer=_prepare, initargs=(folder,)
+        at_once, multiprocessing.get_context("spawn"), initializer=prepare, initargs=(folder, SPEED)
     ) as processes:
         taught = processes.submit(one_run.made, Job(TWIN, "home", folder)).result().learnt
         made = {
@@ -83,9 +82,10 @@ def _measured(hosts: Sequence[int], folder: Path, at_once: int) -> Runs:
     return {count: {name: made[count, name] for name in NAMES} for count in hosts}
 
 
-def _prepare(folder: Path) -> None:
-    """Let this process have a Prefect of its own, before it is imported."""
-    os.environ |= _PREFECT | {"PREFECT_HOME": str(folder / f"prefect-{os.getpid()}")}
+def prepare(folder: Path, speed: float) -> None:
+    """Let this process have a Prefect of its own, before it is imported, and retries at the pool's speed."""
+    home = str(folder / f"prefect-{os.getpid()}")
+    os.environ |= _PREFECT | {"PREFECT_HOME": home, "XENPATCH_RETRY_SECONDS": str(10 / speed)}
 
 
 if __name__ == "__main__":

@@ -46,9 +46,10 @@ class Served:
 
 
 @contextmanager
-def simulated(hosts: int, speed: float, journal: Path) -> Iterator[Served]:
+def simulated(hosts: int, speed: float, journal: Path, vms: int | None = None) -> Iterator[Served]:
     """A pool in the background until the end of the block."""
-    arguments = ("--hosts", str(hosts), "--speed", str(speed), "--journal", str(journal))
+    arguments = ["--hosts", str(hosts), "--speed", str(speed), "--journal", str(journal)]
+    arguments += [] if vms is None else ["--vms", str(vms)]
     with served(__name__, *arguments) as pool:
         yield Served(
             Endpoint((pool["url"],), pool["user"], SecretStr(pool["password"])),
@@ -66,14 +67,17 @@ def true_seconds(step: Step) -> float:
     return REBOOT
 
 
-def made(hosts: int, speed: float, journal: Path | None = None) -> SimulatedPool:
-    """Hosts of HOST_GIB with a VM of each size on every one, and the durations of TRUE."""
+def made(hosts: int, speed: float, journal: Path | None = None, vms: int | None = None) -> SimulatedPool:
+    """Hosts of HOST_GIB with a VM of each size on every one, or so many of 1 GiB; durations are TRUE's."""
     model = Model(
         hosts=hosts, vms=VMS_PER_HOST * hosts, memory_gib=HOST_GIB, vm_memory_gib=max(SIZES), seed=hosts
     )
+    if vms is not None:
+        model = replace(model, vms=vms, vm_memory_gib=1)
     pool = SimulatedPool(model, speed=speed, journal=journal)
     pool.world.durations = TRUE
-    _resize(pool)
+    if vms is None:
+        _resize(pool)
     return pool
 
 
@@ -99,8 +103,9 @@ def main() -> int:
     parser.add_argument("--hosts", type=int, required=True)
     parser.add_argument("--speed", type=float, required=True)
     parser.add_argument("--journal", type=Path, required=True)
+    parser.add_argument("--vms", type=int)
     options = parser.parse_args()
-    serve(made(options.hosts, options.speed, options.journal), sys.stdout)
+    serve(made(options.hosts, options.speed, options.journal, options.vms), sys.stdout)
     return 0
 
 
