@@ -28,7 +28,7 @@ HOSTS: Final = 16
 VMS: Final = 200
 PREFECT: Final = "with Prefect"
 BARE: Final = "without Prefect"
-SPEEDS: Final = (60.0, 120.0)
+SPEEDS: Final = (60.0, 240.0)
 QUICK: Final = (4, 16)
 """Hosts and VMs of a small sample."""
 

@@ -47,11 +47,9 @@ class Shown:
     def __call__(self, event: Event) -> None:
         """Take in an event; safe in threads."""
         with self._news:
-            before = {host: row.state for host, row in self.board.hosts.items()}
-            self.board.see(event, self._clock())
+            self._urgent |= isinstance(event, HostState)
             self._changed = True
-            if isinstance(event, HostState) and before.get(event.host) is not event.state:
-                self._urgent = True
+            self.board.see(event, self._clock())
             self._news.notify()
 
     def __enter__(self) -> Self:
