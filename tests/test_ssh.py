@@ -7,6 +7,7 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -20,6 +21,7 @@ from simulator.dom0 import Answer
 from simulator.ssh import Dom0Server, known_hosts_line
 from xenpatch.errors import InputError, SshError, Unreachable, Untrusted
 from xenpatch.ssh import Dom0, Dom0Access
+from xenpatch.ssh_transport import scan_keys
 
 ADDRESS = "127.0.0.1"
 PROGRAMS = cast("dict[str, object]", control_domain._PROGRAMS)
@@ -191,6 +193,36 @@ def test_the_kind_of_key_on_record_is_asked_for_from_a_host_with_several(host_ke
     with pytest.raises(SshError, match="refused the password"), access.connect(ADDRESS):
         pass
     listener.close()
+
+
+def test_a_scan_finds_a_key_of_each_kind_and_logs_in_nowhere(host_key: paramiko.RSAKey) -> None:
+    other = paramiko.ECDSAKey.generate()
+    listener = socket.create_server((ADDRESS, 0))
+    logins: list[bool] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                connection = paramiko.Transport(listener.accept()[0])
+            except OSError:
+                return
+            connection.set_log_channel("tests.ssh.scanned")
+            connection.add_server_key(other)
+            connection.add_server_key(host_key)
+            with suppress(paramiko.SSHException, EOFError):
+                connection.start_server(server=paramiko.ServerInterface())
+                logins.append(connection.is_authenticated())
+
+    serving = threading.Thread(target=serve)
+    serving.start()
+
+    found = scan_keys(ADDRESS, listener.getsockname()[1])
+
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    serving.join(30)
+    assert {key.get_name(): key for key in found} == {"ecdsa-sha2-nistp256": other, "ssh-rsa": host_key}
+    assert not any(logins)
 
 
 def test_a_wrong_password_is_told_without_showing_it(host: Host) -> None:
