@@ -106,6 +106,7 @@ def _log_in(known: Acquaintance) -> tuple[Inventory, str]:
             if session.url in known.hosts:
                 raise
             known.meet({session.url: session.url.partition("//")[2]})
+            session.endpoint = known.endpoint()  # up to 6.2 a slave accepts a login: only its master ends it
         finally:
             session.logout()
 

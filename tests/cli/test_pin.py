@@ -5,6 +5,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 from prefect.settings import PREFECT_API_URL
@@ -12,6 +13,10 @@ from pydantic import SecretStr
 
 from blocks import Dom0SSH, XenServerPool, held
 from simulator import Model, SimulatedPool
+from simulator.call import Ref
+from simulator.listener import HttpListener
+from simulator.pool import PORTS
+from simulator.tls import Certificates, make_certificates, modern_context
 from tests.cli.test_commands import xenpatch
 from tests.simulated import Simulated
 from xenpatch.acquaintance import Wanted, get_to_know
@@ -55,8 +60,17 @@ def given(fingerprints: list[str]) -> list[str]:
     return [part for each in fingerprints for part in ("--fingerprint", each)]
 
 
-def logins(sim: SimulatedPool) -> int:
-    return sum(line.get("call") == "session.login_with_password" for line in sim.journal.lines)
+def logins(sim: SimulatedPool, *hosts: str) -> int:
+    """How many were tried on these hosts, or on any."""
+    calls = (line for line in sim.journal.lines if line.get("call") == "session.login_with_password")
+    return sum(not hosts or line["host"] in hosts for line in calls)
+
+
+def show(sim: SimulatedPool, host: Ref, own: Certificates) -> None:
+    """Give a host a certificate of its own, for TLS of today; those of a simulated pool have one for all."""
+    listener = sim.world.hosts[host].listeners[PORTS.index("tls")]
+    assert isinstance(listener, HttpListener)
+    listener._tls = modern_context(own)
 
 
 def at_a_terminal(args: tuple[str, ...], answers: str) -> tuple[int, str]:
@@ -162,20 +176,23 @@ def test_a_password_does_not_stay_for_another_user(sim: SimulatedPool) -> None:
 
 
 def test_a_member_that_is_not_the_master_leads_to_it_and_nobody_logs_in_there_before_a_yes(
-    sim: SimulatedPool,
+    sim: SimulatedPool, tmp_path: Path
 ) -> None:
-    asked: list[tuple[list[str], int]] = []
+    other = make_certificates(tmp_path, ["127.0.0.1"])
+    show(sim, sim.world.master, other)
+    asked: list[tuple[str, str, int]] = []
 
     def confirm(shown: Sequence[Identity]) -> Sequence[Identity]:
-        asked.append(([host.address for host in shown], logins(sim)))
+        (host,) = shown
+        asked.append((host.address, fingerprint(host.certificate), logins(sim, "xs1")))
         return shown
 
-    # The hosts of a simulated pool have one certificate; by their SSH keys they are told apart.
-    known, pool = get_to_know(wanted(sim, sim.tls_url.replace("127.0.0.1", "127.0.0.2")), confirm)
+    known, _ = get_to_know(wanted(sim, sim.tls_url.replace("127.0.0.1", "127.0.0.2")), confirm)
 
-    assert asked == [(["127.0.0.2"], 0), (["127.0.0.1"], asked[1][1])]
+    (own,) = certificates(other.modern_cert.read_text())
+    assert asked == [("127.0.0.2", fingerprints(sim)[0], 0), ("127.0.0.1", fingerprint(own), 0)]
     assert [host.name for host in known.hosts.values()] == ["xs1", "xs2"]
-    assert pool.name == "Simulated pool"
+    assert len(certificates(known.certificates())) == 2
 
 
 @pytest.mark.parametrize(("missing", "what"), [(0, "certificate"), (2, "SSH host key"), (3, "SSH host key")])

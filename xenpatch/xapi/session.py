@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import xmlrpc.client
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -146,11 +146,16 @@ class Session:
         return None
 
     def logout(self) -> None:
-        """End the session; one that is gone already is fine."""
-        if self._ref is not None:
-            with suppress(PoolError):
-                self._send(self._url, "session.logout", (self._ref,))
-            self._ref = None
+        """End the session; one that is gone already is fine. Where the host is not trusted it is kept."""
+        if self._ref is None:
+            return
+        try:
+            self._send(self._url, "session.logout", (self._ref,))
+        except Untrusted:
+            return
+        except PoolError:
+            pass
+        self._ref = None
 
     def call(self, method: str, *args: Any) -> Any:
         """Carry out one message of the XenAPI, such as ``host.disable``, and return its value.
