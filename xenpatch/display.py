@@ -136,7 +136,7 @@ def status(console: Console, pool: Inventory) -> None:
 
 def error(console: Console, title: str, message: str) -> None:
     """One readable block."""
-    console.print(f"[bold red]{title}[/] {escape(message)}", highlight=False, soft_wrap=True)
+    console.print(f"[bold red]{title}[/] {escape(message)}", emoji=False, highlight=False, soft_wrap=True)
 
 
 def _host_row(pool: Inventory, host: Host) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
-from rich.markup import escape
 
 from xenpatch.access import get_password
 from xenpatch.acquaintance import Acquaintance, Confirm, Wanted, get_to_know
@@ -28,15 +27,19 @@ _COMPARE: Final = (
 )
 
 
+def show(console: Console, shown: Sequence[Identity]) -> None:
+    """Print the fingerprints letter by letter: `:AB:` in one of them is no picture."""
+    for host in shown:
+        lines = "\n  ".join((f"{host.name} ({host.address})", *host.lines()))
+        console.print(lines, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    console.print(_COMPARE, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
 def by_person(console: Console) -> Confirm:
     """Show it, and ask at the terminal."""
 
     def confirm(shown: Sequence[Identity]) -> Sequence[Identity]:
-        for host in shown:
-            console.print(f"[bold]{escape(host.name)}[/] ({host.address})", highlight=False)
-            for line in host.lines():
-                console.print(f"  {line}", highlight=False, soft_wrap=True)
-        console.print(_COMPARE, highlight=False, soft_wrap=True)
+        show(console, shown)
         if console.input("Are they the same? [y/N] ", markup=False).strip().lower() not in ("y", "yes"):
             names = ", ".join(host.name for host in shown)
             raise Refused(f"{names}: not confirmed. Nothing was saved, and no password was sent there.")

@@ -1,5 +1,6 @@
 """What a pool's hosts show is compared before anybody logs in, then saved in blocks."""
 
+import io
 import os
 import pty
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL
 from pydantic import SecretStr
+from rich.console import Console
 
 from blocks import Dom0SSH, XenServerPool, held
 from simulator import Model, SimulatedPool
@@ -19,11 +21,12 @@ from simulator.pool import PORTS
 from simulator.tls import Certificates, make_certificates, modern_context
 from tests.cli.test_commands import xenpatch
 from tests.simulated import Simulated
+from xenpatch import display
 from xenpatch.acquaintance import Wanted, get_to_know
 from xenpatch.errors import Unreachable, Untrusted
 from xenpatch.host_keys import HostKeys
 from xenpatch.identity import Identity
-from xenpatch.pin import Blocks, by_fingerprints
+from xenpatch.pin import Blocks, by_fingerprints, show
 from xenpatch.xapi.tls import certificates, fingerprint
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -66,7 +69,7 @@ def logins(sim: SimulatedPool, *hosts: str) -> int:
     return sum(not hosts or line["host"] in hosts for line in calls)
 
 
-def show(sim: SimulatedPool, host: Ref, own: Certificates) -> None:
+def give(sim: SimulatedPool, host: Ref, own: Certificates) -> None:
     """Give a host a certificate of its own, for TLS of today; those of a simulated pool have one for all."""
     listener = sim.world.hosts[host].listeners[PORTS.index("tls")]
     assert isinstance(listener, HttpListener)
@@ -110,6 +113,18 @@ def test_a_person_compares_host_after_host_and_both_blocks_work(sim: SimulatedPo
     )  # fmt: skip
     assert "xs1: 127.0.0.1, master" in pool.ping()
     assert all(f"{name}: 127.0.0." in ssh.ping(pool) for name in NAMES)
+
+
+def test_fingerprints_are_shown_letter_by_letter() -> None:
+    with_cd = next(bytes([i]) for i in range(256) if ":CD:" in fingerprint(bytes([i])))
+    shown = Identity("xs1", "https://127.0.0.1:443", with_cd, ())
+    out, err = io.StringIO(), io.StringIO()
+
+    show(Console(file=out), [shown])
+    display.error(Console(file=err), "Failed:", shown.lines()[0])
+
+    assert fingerprint(with_cd) in out.getvalue()
+    assert fingerprint(with_cd) in err.getvalue()
 
 
 def test_before_a_yes_nobody_logs_in_and_nothing_is_saved(sim: SimulatedPool) -> None:
@@ -179,7 +194,7 @@ def test_a_member_that_is_not_the_master_leads_to_it_and_nobody_logs_in_there_be
     sim: SimulatedPool, tmp_path: Path
 ) -> None:
     other = make_certificates(tmp_path, ["127.0.0.1"])
-    show(sim, sim.world.master, other)
+    give(sim, sim.world.master, other)
     asked: list[tuple[str, str, int]] = []
 
     def confirm(shown: Sequence[Identity]) -> Sequence[Identity]:
