@@ -36,6 +36,7 @@ from simulator.journal import Journal
 from simulator.listener import HttpListener
 from simulator.model import Model, User
 from simulator.patch_records import seed_stamps
+from simulator.pool_patch import PATCHES
 from simulator.routing import Router
 from simulator.schema import RELEASES, Release, Schema
 from simulator.world import HostRuntime, KnownHotfix, World
@@ -90,6 +91,7 @@ class SimulatedPool:
         self.faults = Faults(faults, known=_can_fail(RELEASES[release]))
         with ExitStack() as resources:
             self._folder = folder or _temporary_folder(resources)
+            shutil.rmtree(self._folder / PATCHES, ignore_errors=True)  # of hosts that are made anew
             self._keys = folder or _process_keys()
             self.journal = Journal(self.clock, journal)
             resources.callback(self.journal.close)

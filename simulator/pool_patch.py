@@ -5,6 +5,7 @@ Source: xapi 6.0.2, xapi_pool_patch.
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from simulator.call import Call, Ref, XapiError, message
 from simulator.forwarding import Agent, call_own_api, contact
@@ -12,6 +13,9 @@ from simulator.host_versions import product_version
 from simulator.patch_records import add_record, is_applied, synchronise
 from simulator.update import UpdateInfo, read_update
 from simulator.world import HostRuntime, StampInfo, World
+
+PATCHES: Final = "patch"
+"""Where the hosts' files of hotfixes are, below the folder of the pool."""
 
 
 @message("pool_patch.precheck")
@@ -86,7 +90,7 @@ def destroy_host_patch(call: Call, record: Ref) -> None:
 
 def patch_folder(world: World, host: Ref) -> Path:
     """Return the host's /var/patch."""
-    folder = world.folder / "patch" / str(world.db.get("host", host)["uuid"])
+    folder = world.folder / PATCHES / str(world.db.get("host", host)["uuid"])
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

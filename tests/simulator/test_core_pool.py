@@ -17,6 +17,7 @@ from simulator.persistence import extract
 from tests.simulator import raw
 from tests.simulator.api import Api
 from tests.simulator.raw import log_in, value
+from tests.simulator.uploads import upload
 
 NEWER = {"TampaTwoHostPoolSelectioniSCSI.xml": {"VM.allowed_operations"}}
 """What a 6.0.2 does not know of a pool that a 6.0.50 had."""
@@ -203,6 +204,17 @@ class TestClosing:
         with SimulatedPool(folder=tmp_path) as pool:
             assert pool.certificate.read_bytes() == certificate
             assert [line.split()[1:] for line in pool.known_hosts.read_text().splitlines()] == known_hosts
+
+    def test_hosts_that_are_made_anew_in_a_folder_can_be_given_the_same_hotfix_again(
+        self, tmp_path: Path
+    ) -> None:
+        for _ in range(2):
+            clock = ManualClock()
+            with SimulatedPool(Model(hosts=1, vms=0), folder=tmp_path, clock=clock) as pool:
+                api = Api(pool.url, clock)
+                patch = upload(pool, api, pool.hotfix.with_suffix(".xsupdate"))
+                api.do("pool_patch.pool_apply", patch)
+                assert len(pool.db.rows("host_patch")) == 1
 
 
 def wait_for_events(pool: SimulatedPool, session: str) -> None:
