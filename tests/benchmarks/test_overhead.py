@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks import one_run
 from benchmarks.journal import Figures
 from benchmarks.one_run import Job, Run
-from benchmarks.overhead import BARE, PREFECT, Cost, costs
+from benchmarks.overhead import BARE, PREFECT, Cost, costs, quiet
 from benchmarks.runs import prepare
 
 
@@ -35,6 +35,13 @@ def test_the_table_tells_it_by_host_and_by_move_with_the_load_of_the_machine() -
     assert "| with Prefect | 4 | 40 | 1.00 | 0.500 | 11.00 | 5.500 | 1.50 | 0.750 |" in told
     assert "Prefect's part of the work is 2 s, 0.50 s a host or 0.250 s a move" in told
     assert "its load was 0.1 before and 1.2 after" in told
+
+
+def test_figures_of_a_machine_that_did_too_much_else_are_void() -> None:
+    good, void = Cost(PREFECT, 4, 8, 1000, 4.0, 40.0, 6.0), Cost(BARE, 4, 8, 1000, 9.0, -40.0, 3.0)
+
+    assert quiet([good, good]).reached
+    assert quiet([good, void]).missed == ("without Prefect: -40 s",)
 
 
 def test_a_pool_is_patched_without_prefect(tmp_path: Path) -> None:
