@@ -12,7 +12,8 @@ COMPILE := pip compile pyproject.toml --universal --generate-hashes --no-emit-in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo server test lint bench bench-plan bench-overhead crash-matrix fault-matrix chaos fuzz lock clean
+.PHONY: help demo server test screenshots lint
+.PHONY: bench bench-plan bench-overhead crash-matrix fault-matrix chaos fuzz lock clean
 
 help: ## Show this list
 	@awk -F ' *## *' '/^[a-z-]+:.*##/ { split($$1, target, ":"); printf "make %-14s %s\n", target[1], $$2 }' Makefile
@@ -25,6 +26,9 @@ server: $(RUNTIME) ## Start Prefect with a simulated pool to patch from its UI
 
 test: $(DEVELOPMENT) ## Run all tests
 	$(PYTHON) -m pytest -n 2 --dist loadfile
+
+screenshots: $(DEVELOPMENT) ## Take the pictures of the Prefect UI in docs/images anew; needs chromium
+	@XENPATCH_SCREENSHOTS=docs/images $(PYTHON) -m pytest -q tests/server -k browser
 
 lint: $(DEVELOPMENT) ## Check style and types
 	$(VENV)/bin/ruff check

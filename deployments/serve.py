@@ -41,8 +41,8 @@ Ready after {seconds:.0f} s. Everything listens on this machine alone; Ctrl-C en
   state        {home}
 
 Open the second address. The form is filled in: the pool, its SSH access, its sample hotfix. Click Submit,
-then the run's name: host after host is emptied, rebooted and verified. Its Artifacts tab holds findings, plan
-and report.
+then View run: host after host is emptied, rebooted and verified. The tab Artifacts holds findings, plan and
+report.
 """
 
 

@@ -61,6 +61,7 @@ class PatchOptions(BaseModel):
     )
     restart_vms: bool = Field(
         default=False,
+        title="Restart VMs",
         description="Whether VMs are restarted, one by one, where a hotfix asks for that.",
     )
     clean: bool = Field(
@@ -94,7 +95,8 @@ class PatchOptions(BaseModel):
     stop: dict[str, How] = Field(
         default_factory=dict,
         description="What may be done with VMs that cannot move, while their host reboots: by name, uuid or "
-        "reason (storage, network, drivers, pci, gpu, blocked, processor, alone, paused, any).",
+        "reason (storage, network, drivers, pci, gpu, blocked, processor, alone, paused, any), and how: "
+        '{"storage": "suspend"}.',
     )
     take_over: bool = Field(
         default=False,

@@ -28,6 +28,11 @@ class Served:
         """Where Prefect is."""
         return str(re.findall(r"(http://127\.0\.0\.1:\d+)/v2$", self.guide, re.MULTILINE)[0])
 
+    @property
+    def form(self) -> str:
+        """The form of patch_pool."""
+        return str(re.findall(r"patch_pool +(http\S+)", self.guide)[0])
+
     def ask(self, path: str, body: object = None) -> Any:
         """What its API answers."""
         data = None if body is None else json.dumps(body).encode()

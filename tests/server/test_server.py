@@ -22,6 +22,7 @@ from deployments import automations
 from simulator import Model, SimulatedPool
 from tests.flows.kit import at_each_call, block, boots, places, traces
 from tests.prefect_server import STARTUP_LIMIT
+from tests.server import browser
 from tests.server.curl import Shell
 from tests.server.made import ROOT, Served, command_line, start
 from tests.simulated import Simulated
@@ -35,7 +36,7 @@ PARTS = 3
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    found = start(tmp_path_factory.mktemp("server") / "state")
+    found = start((browser.home() or tmp_path_factory.mktemp("server")) / "state")
     yield found
     if found.process.poll() is None:
         found.process.send_signal(signal.SIGINT)
@@ -187,6 +188,28 @@ def test_a_second_run_is_refused_and_a_cancelled_one_is_resumed(
     assert sorted(boots(held.sim)) == ["xs1", "xs2", "xs3"]
     assert places(held.sim) == before
     assert list(traces(held.sim)) == []
+
+
+def test_a_person_fills_in_the_form_in_a_browser_and_reads_plan_and_report(
+    served: Served, quick_looks: None, simulated: Simulated
+) -> None:
+    del quick_looks
+    sim = simulated(Model(hosts=3, vms=6))
+    with temporary_settings({PREFECT_API_URL: f"{served.url}/api"}):
+        block(sim).save("by-browser", overwrite=True)
+    with browser.page() as page:
+        page.goto(served.form)
+        browser.fill_in(page, "by-browser", sim.hotfix, sim.manifest)
+        run = browser.submit(page)
+        page.get_by_text("Completed", exact=True).wait_for()
+        browser.shoot(page, "run")
+        address = page.url
+
+        browser.open_artifact(page, "plan-by-host", run, says="xs3")
+        page.goto(address)
+        browser.open_artifact(page, "report", run, says="all 3 hosts have it in effect")
+
+    assert boots(sim) == ["xs1", "xs2", "xs3"]
 
 
 def test_an_event_of_a_change_system_starts_a_run(served: Served, shell: Shell) -> None:
