@@ -223,7 +223,7 @@ def mark_stopped(session: Session, run: RunId, reason: str) -> None:
 
 def fall_silent(session: Session, run: RunId) -> None:
     """Take away what says that the run lives; safe to call again."""
-    session.call("pool.remove_from_other_config", pool_ref(session), ALIVE + run)
+    _remove(session, ALIVE + run)
 
 
 def declare_stopped(session: Session, run: RunId, reason: str) -> None:
@@ -237,7 +237,7 @@ def release(session: Session, run: RunId) -> None:
     if owner(found) not in (run, None):
         return
     if KEY in found:
-        session.call("pool.remove_from_other_config", pool_ref(session), KEY)
+        _remove(session, KEY)
     sweep(session, found)
     fall_silent(session, run)
 
@@ -245,7 +245,19 @@ def release(session: Session, run: RunId) -> None:
 def sweep(session: Session, found: Mapping[str, str]) -> None:
     """Remove what was beside a record that is gone; ``found`` is what was seen when it was."""
     for key in (key for key in found if key.startswith((STOPPED, TAKEN, ALIVE))):
+        _remove(session, key)
+
+
+def _remove(session: Session, key: str) -> None:
+    """Remove a key of the pool; after a lost answer the pool says whether it is gone.
+
+    Who tried again without looking would find a pool that is nobody's, and take it for somebody's doing.
+    """
+    try:
         session.call("pool.remove_from_other_config", pool_ref(session), key)
+    except ReplyLost:
+        if key in pool_config(session):
+            raise
 
 
 def homes(pool: Inventory) -> dict[VmUuid, HostUuid]:

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from simulator import Fault, SimulatedPool
+from simulator import Fault, FaultRule, SimulatedPool
 from simulator.faults import Faults
 from tests.flows.kit import block, traces
 from xenpatch.record import ALIVE, KEY, RunId, RunRecord, claim, release
@@ -48,6 +48,20 @@ def test_a_beat_that_crosses_with_the_end_of_the_run_leaves_nothing(
             assert points.reached.wait(30)
             release(session, RUN)
             points.over.set()
+
+    assert list(traces(small_pool)) == []
+
+
+@pytest.mark.parametrize("key", [KEY, ALIVE + RUN])
+def test_a_record_whose_removal_gets_no_answer_is_known_to_be_gone(
+    small_pool: SimulatedPool, key: str
+) -> None:
+    with open_session(block(small_pool).endpoint()) as session:
+        claim(session, RunRecord(RUN, "uuid", "X", "now", "me"))
+        lost = FaultRule("pool.remove_from_other_config", Fault(drop="after"), key=key)
+        small_pool.faults.add(lost)
+
+        release(session, RUN)
 
     assert list(traces(small_pool)) == []
 

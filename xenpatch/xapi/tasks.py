@@ -109,6 +109,12 @@ def finish(
     return _result(ended, method)
 
 
+def cancel(session: Session, task: TaskRef) -> None:
+    """Ask for the end of a task's work; whether it ends before its time is up to the server (XenAPI task)."""
+    with suppress(PoolError):
+        session.call("task.cancel", task)
+
+
 def destroy(session: Session, task: TaskRef) -> None:
     """Remove a task from the pool; one that is gone already is fine."""
     with suppress(PoolError):
