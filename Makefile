@@ -12,8 +12,7 @@ COMPILE := pip compile pyproject.toml --universal --generate-hashes --no-emit-in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo server test screenshots lint
-.PHONY: bench bench-plan bench-overhead crash-matrix fault-matrix chaos fuzz lock clean
+.PHONY: help demo server test screenshots lint bench bench-plan bench-overhead crash-matrix fault-matrix chaos fuzz lock clean
 
 help: ## Show this list
 	@awk -F ' *## *' '/^[a-z-]+:.*##/ { split($$1, target, ":"); printf "make %-14s %s\n", target[1], $$2 }' Makefile

@@ -14,6 +14,7 @@ from tasks.events import Announcer, end_of
 from tasks.logs import logged_in_prefect
 from tasks.shown import Shown
 from xenpatch.chronicle import Chronicle
+from xenpatch.errors import AnswerNeeded
 from xenpatch.plan.picture import svg
 from xenpatch.progress import subscribe
 from xenpatch.record import RunId
@@ -41,7 +42,8 @@ def followed(run: RunId) -> Iterator[None]:
             yield
         except BaseException as error:
             announcer.ended(error)
-            if story.pool is not None and end_of(error) is not None:
+            waits = isinstance(error, AnswerNeeded) and not _happened(story)
+            if story.pool is not None and end_of(error) is not None and not waits:
                 _keep(story, ended_early(story, error), f"ended early: {error}")
             raise
         announcer.ended()
@@ -54,10 +56,14 @@ def reported(report: RunReport) -> RunReport:
     return replace(report, saved=saved)
 
 
+def _happened(story: Chronicle) -> bool:
+    return any(story.bars(host) for host in story.hosts)
+
+
 def _keep(story: Chronicle, text: str, line: str) -> str | None:
     """Put a report into Prefect and, if anything has happened to a host, into a file, with a picture."""
     drawing = path = None
-    if story.pool is not None and any(story.bars(host) for host in story.hosts):
+    if story.pool is not None and _happened(story):
         drawing = svg(story.scene(), story.pool.master, story.title())
         path = save(story.pool.pool, text, drawing)
     try:

@@ -24,7 +24,7 @@ from simulator.faults import Faults
 from simulator.world import Phase
 from tests.crash.case import LIMIT, Case, case, serving
 from tests.faults.kinds import BOOTS, KINDS, NEVER, SLOW, TROUBLES, Kind, Trouble
-from tests.flows.kit import places
+from tests.flows.kit import places, traces
 from xenpatch.record import KEY
 from xenpatch.waiting import NotYet, wait_for
 
@@ -58,7 +58,10 @@ class Seen(Faults):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended that met a fault: ``wrong`` is empty where that is as it should be."""
+    """How a run ended that met a fault: ``wrong`` is empty where that is as it should be.
+
+    ``late`` says that a key which the run had taken away again was written once more after its end.
+    """
 
     kind: Kind
     trouble: Trouble
@@ -66,12 +69,15 @@ class Outcome:
     said: str
     wrong: tuple[str, ...]
     seconds: float
+    late: bool = False
 
     @property
     def ended(self) -> str:
         """In a word or two, for the table."""
         if self.wrong:
             return "WRONG"
+        if self.late:
+            return "done, then its key"
         return "done" if self.code == 0 else "stopped, then done"
 
 
@@ -84,12 +90,24 @@ def met(kind: Kind, trouble: Trouble) -> Outcome:
         faults.clear()
         _settle(made, trouble)
         wrong = [] if faults.met else ["the fault was not met"]
+        late = code == 0 and _came_late(made, kind, trouble)
         wrong += made.wrong() if code == 0 else _well_stopped(made, code, said)
         if code:
             again, last = _run(made, "second", ("resume",) if _has_record(made) else _patch(made))
             wrong += [f"the next run failed: {last}"] if again else []
             wrong += made.wrong()
-    return Outcome(kind, trouble, code, said, tuple(wrong), time.monotonic() - began)
+    return Outcome(kind, trouble, code, said, tuple(wrong), time.monotonic() - began, late)
+
+
+def _came_late(made: Case, kind: Kind, trouble: Trouble) -> bool:
+    """Whether the call took effect after the end of the run, and wrote its key; if so, take it away."""
+    late = [key for key in traces(made.sim) if kind.key and key.startswith(kind.key)]
+    if not late or not trouble.do.delay:
+        return False
+    for ref, host in made.sim.db.rows("host").items():
+        kept = {key: text for key, text in host["other_config"].items() if key not in late}
+        made.sim.db.update("host", ref, other_config=kept)
+    return True
 
 
 def run(cells: Sequence[tuple[Kind, Trouble]], jobs: int) -> Iterator[Outcome]:

@@ -55,6 +55,26 @@ def fill_in(of: Page, pool: str, hotfix: Path, manifest: Path) -> None:
     of.get_by_role("tab", name="None", exact=True).first.click()
 
 
+def ask_for_approval(of: Page) -> None:
+    """Have the run wait with its plan."""
+    of.get_by_label("Plan (Optional)", exact=True).click()
+
+
+def approve(of: Page, note: str, says: str) -> None:
+    """Open the form of a run that waits, once it says that, and answer it with a yes."""
+    of.get_by_text("Suspended", exact=True).first.wait_for()
+    of.get_by_role("button", name="Open menu").click()
+    of.get_by_role("menuitem", name="Resume").click()
+    dialog = of.get_by_role("dialog")
+    dialog.get_by_text(says).first.wait_for()
+    shoot(of, "approval")
+    dialog.get_by_role("button", name="Select Decision").click()
+    of.get_by_role("option", name="continue", exact=True).click()
+    dialog.get_by_label("Note (Optional)", exact=True).fill(note)
+    dialog.get_by_role("button", name="Resume", exact=True).click()
+    dialog.wait_for(state="hidden")
+
+
 def submit(of: Page) -> str:
     """Start the run, go to its page, and return its id.
 

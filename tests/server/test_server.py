@@ -64,6 +64,11 @@ def final(shell: Shell) -> tuple[str, str]:
     return state["type"], state["message"]
 
 
+def is_completed(served: Served, run: str) -> bool | NotYet:
+    state = served.ask(f"/flow_runs/{run}")["state"]
+    return state["type"] == "COMPLETED" or NotYet(str(state))
+
+
 def test_a_run_is_started_once_followed_and_its_result_read(served: Served, shell: Shell) -> None:
     shell.run("Find the deployment and the pool")
 
@@ -190,7 +195,7 @@ def test_a_second_run_is_refused_and_a_cancelled_one_is_resumed(
     assert list(traces(held.sim)) == []
 
 
-def test_a_person_fills_in_the_form_in_a_browser_and_reads_plan_and_report(
+def test_a_person_fills_in_the_form_in_a_browser_approves_the_plan_and_reads_the_report(
     served: Served, quick_looks: None, simulated: Simulated
 ) -> None:
     del quick_looks
@@ -200,8 +205,11 @@ def test_a_person_fills_in_the_form_in_a_browser_and_reads_plan_and_report(
     with browser.page() as page:
         page.goto(served.form)
         browser.fill_in(page, "by-browser", sim.hotfix, sim.manifest)
+        browser.ask_for_approval(page)
         run = browser.submit(page)
-        page.get_by_text("Completed", exact=True).wait_for()
+        browser.approve(page, note="change 4711", says="3 to reboot, in 3 waves")
+        wait_for("the run to be completed", lambda: is_completed(served, run), 120)
+        page.get_by_text("Completed", exact=True).first.wait_for()
         browser.shoot(page, "run")
         address = page.url
 
