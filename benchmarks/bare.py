@@ -13,14 +13,16 @@ from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from functools import update_wrapper
 from typing import Any, Final
+from uuid import uuid4
 
 import prefect
 import prefect.artifacts
 import prefect.futures
 import prefect.logging
-import prefect.runtime.flow_run
+from prefect.client.schemas.objects import FlowRun
 
 from xenpatch.report import RunReport
+from xenpatch.result import Result
 
 Function = Callable[..., Any]
 
@@ -70,9 +72,11 @@ def install() -> None:
     prefect.logging.get_run_logger = _logger  # type: ignore[assignment]
     for name in ("create_markdown_artifact", "create_table_artifact"):
         setattr(prefect.artifacts, name, _nothing)
-    prefect.runtime.flow_run.FIELDS |= {"id": lambda: "bare", "run_count": lambda: 1}
-    from tasks import following  # noqa: PLC0415 - imports what was replaced
+    from flows import job  # noqa: PLC0415 - imports what was replaced
+    from tasks import following, result  # noqa: PLC0415 - likewise
 
+    job.this_run = _run
+    result.kept = _unkept  # type: ignore[assignment]
     following.followed = _unseen  # type: ignore[assignment]
     following.reported = _unchanged
 
@@ -86,6 +90,14 @@ def _decorator(made: Callable[[Function], Any]) -> Callable[..., Callable[[Funct
 
 def _wait(submitted: Iterable[Submitted]) -> None:
     wait_for_threads([each.future for each in submitted])
+
+
+def _run() -> FlowRun:
+    return FlowRun(flow_id=uuid4(), run_count=1)
+
+
+def _unkept() -> AbstractContextManager[Result]:
+    return nullcontext(Result())
 
 
 def _unseen(_: object) -> AbstractContextManager[None]:

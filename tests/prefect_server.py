@@ -7,6 +7,7 @@ from typing import Final
 
 from prefect import settings
 from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from prefect.testing.utilities import prefect_test_harness
 
 STARTUP_LIMIT: Final = 120
@@ -30,7 +31,8 @@ def serving(*, recording: bool = False) -> Iterator[Path]:
 
     Only one that records stores task runs and events, for which a run takes two thirds longer.
     """
-    EventsWorker.drain_all()  # it keeps its connection, to the server that there was until now
+    for sender in (EventsWorker, APILogWorker):
+        sender.drain_all()  # it keeps its connection, to the server that there was until now
     wanted = dict.fromkeys(_RECORDERS, recording) | dict.fromkeys(_OTHERS, False)
     with (
         settings.temporary_settings(wanted),

@@ -265,7 +265,7 @@ def test_a_failed_run_is_told_through_the_notification_block(served: Served, she
         message = told.get(timeout=120)
         mailbox.shutdown()
 
-    assert message["subject"] == "xenpatch: patch nowhere has Failed"
+    assert message["subject"] == "xenpatch: patch simulated with nowhere has Failed"
     assert "/nowhere.zip" in message["body"]
     assert f"/runs/flow-run/{shell.variables['RUN']}" in message["body"]
 

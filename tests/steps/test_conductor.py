@@ -100,6 +100,17 @@ def test_a_host_has_no_more_moves_under_way_than_the_policy_allows() -> None:
         assert third.result(timeout=10).no not in (first.no, second.no)
 
 
+def test_a_host_in_hand_that_would_have_to_wait_for_one_that_comes_first_now_is_given_up() -> None:
+    after_all = planned(replace(POOL, master=XS2))
+    assert after_all.turns[0].host == XS2
+    lead = Conductor(PLAN, lambda: after_all, lambda: POOL.members, POOL.members)
+    taken(lead)
+    lead.surprised("xs2 is the master now")
+
+    with pytest.raises(DrainFailed, match="xs1 would have to wait for hosts that come first now"):
+        handed_out(lead, "xs1")
+
+
 def test_a_move_that_fails_has_the_rest_planned_anew_once_nothing_is_under_way() -> None:
     plans: list[Plan] = []
 

@@ -195,7 +195,7 @@ class Conductor:
         self._surprise = None
         try:
             self._seen = self._look()
-            self.plan = self._replan()
+            self.plan = self._plan_of_the_rest()
         except StepFailed as impossible:
             self._surprise = str(impossible)
             self._stop(impossible, turn)
@@ -203,6 +203,27 @@ class Conductor:
             return
         self._take(self.plan)
         self._changed.notify_all()
+
+    def _plan_of_the_rest(self) -> Plan:
+        plan = self._replan()
+        if names := self._waiting_for_others(plan):
+            raise StepFailed(
+                f"{', '.join(names)} would have to wait for hosts that come first now, since the pool has "
+                "another master or other hosts than before"
+            )
+        return plan
+
+    def _waiting_for_others(self, plan: Plan) -> list[str]:
+        """The hosts in hand that this plan empties only after hosts whose turn has not begun: never."""
+        late: set[int] = set()
+        names: dict[str, None] = {}
+        for step in plan.steps:
+            host = step.turn if isinstance(step, Move) else step.host
+            if host not in self._begun or not late.isdisjoint(step.after):
+                late.add(step.no)
+                if host in self._out and isinstance(step, Move) and not step.homeward:
+                    names[self._begun[host].name] = None
+        return list(names)
 
     def _take(self, plan: Plan) -> None:
         self._under_way: dict[int, Move] = {}
