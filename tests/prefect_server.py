@@ -34,6 +34,8 @@ def serving(*, recording: bool = False) -> Iterator[Path]:
     for sender in (EventsWorker, APILogWorker):
         sender.drain_all()  # it keeps its connection, to the server that there was until now
     wanted = dict.fromkeys(_RECORDERS, recording) | dict.fromkeys(_OTHERS, False)
+    if recording:  # whatever the environment says that other tests have made for their processes
+        wanted[settings.PREFECT_LOGGING_TO_API_ENABLED] = True
     with (
         settings.temporary_settings(wanted),
         prefect_test_harness(server_startup_timeout=STARTUP_LIMIT),
