@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from xenpatch.errors import DrainFailed, ReplyLost, TaskLost, WaitTimeout, XapiFailure
+from xenpatch.errors import DrainFailed, ReplyLost, TaskLost, XapiFailure
 from xenpatch.plan import history
 from xenpatch.plan.history import MoveRecord
 from xenpatch.plan.model import Move
@@ -21,7 +21,7 @@ from xenpatch.xapi.moments import moment
 from xenpatch.xapi.objects import host_ref, pool_record, vm_ref
 from xenpatch.xapi.session import Session
 from xenpatch.xapi.survey import read_places
-from xenpatch.xapi.types import HostRef, HostUuid, PoolUuid, TaskRef, VmRef
+from xenpatch.xapi.types import HostRef, HostUuid, PoolUuid, VmRef
 
 MIGRATED = "MAINTENANCE_MODE_EVACUATED_VMS_MIGRATED"
 MOVE_LIMIT = 3600.0
@@ -85,22 +85,19 @@ def move_vm(session: Session, run: RunId, move: Move) -> str:
 
 def _migrate(session: Session, move: Move, vm: VmRef, dst: HostRef) -> None:
     """A move that takes too long is called off: it must not come about when nobody expects it any more."""
-    task: TaskRef | None = None
     try:
-        task = tasks.start(session, "VM.pool_migrate", vm, dst, {"live": "true"})
-        tasks.finish(
+        tasks.run(
             session,
-            task,
             "VM.pool_migrate",
+            vm,
+            dst,
+            {"live": "true"},
             what=f"{move.vm_name} to move from {move.src_name} to {move.dst_name}",
             limit=MOVE_LIMIT,
             on_progress=lambda fraction: publish(MoveAdvanced(move, fraction)),
-            on_end=lambda ended: _remember(session, move, ended),
+            on_end=lambda task: _remember(session, move, task),
+            call_off=True,
         )
-    except WaitTimeout:
-        if task is not None:
-            tasks.cancel(session, task)
-        raise
     except (ReplyLost, TaskLost):
         _await_end(session, move)
     now_on = session.read("VM.get_resident_on", vm_ref(session, move.vm))

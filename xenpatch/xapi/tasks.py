@@ -62,10 +62,19 @@ def run(
     limit: float,
     on_progress: Progress | None = None,
     on_end: Callable[[Record], None] | None = None,
+    call_off: bool = False,
 ) -> str:
-    """Start a message, wait for its end at most `limit` seconds, and return its result as text."""
+    """Start a message, wait for its end at most `limit` seconds, and return its result as text.
+
+    One that takes longer goes on, unless it is to be called off then.
+    """
     task = start(session, method, *args)
-    return finish(session, task, method, what=what, limit=limit, on_progress=on_progress, on_end=on_end)
+    try:
+        return finish(session, task, method, what=what, limit=limit, on_progress=on_progress, on_end=on_end)
+    except WaitTimeout:
+        if call_off:
+            cancel(session, task)
+        raise
 
 
 def finish(
