@@ -7,6 +7,7 @@ PYTHON := $(VENV)/bin/python
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 
+# The lock also constrains (-c): older pips forget it for what is asked for with an extra, as sqlalchemy[asyncio].
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check
 COMPILE := pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-emit-find-links
 
@@ -40,7 +41,7 @@ bench: $(DEVELOPMENT) ## Measure whole runs on simulated pools; about 25 minutes
 bench-plan: $(DEVELOPMENT) ## Measure the planner on made pools; about four minutes
 	@$(PYTHON) -m benchmarks.plan
 
-bench-overhead: $(DEVELOPMENT) ## Measure what Prefect and our own code add to a run; about 10 minutes
+bench-overhead: $(DEVELOPMENT) ## Measure what Prefect and our own code add to a run; about 25 minutes
 	@$(PYTHON) -m benchmarks.overhead
 
 crash-matrix: $(DEVELOPMENT) ## Kill runs at every changing call and continue them; about 15 minutes
@@ -81,12 +82,12 @@ $(PYTHON):
 
 $(RUNTIME): requirements.lock pyproject.toml | $(PYTHON)
 	@echo "Installing what the pipeline needs; about a minute, this once"
-	@$(PIP_INSTALL) --require-hashes -r requirements.lock
+	@$(PIP_INSTALL) --require-hashes -r requirements.lock -c requirements.lock
 	@$(PIP_INSTALL) --no-deps --editable .
 	@touch $@
 
 $(DEVELOPMENT): requirements-dev.lock pyproject.toml | $(PYTHON)
 	@echo "Installing what the tests need; about a minute, this once"
-	@$(PIP_INSTALL) --require-hashes -r requirements-dev.lock
+	@$(PIP_INSTALL) --require-hashes -r requirements-dev.lock -c requirements-dev.lock
 	@$(PIP_INSTALL) --no-deps --editable .
 	@touch $@

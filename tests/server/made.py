@@ -33,12 +33,13 @@ class Served:
         """The form of patch_pool."""
         return str(re.findall(r"patch_pool +(http\S+)", self.guide)[0])
 
-    def ask(self, path: str, body: object = None) -> Any:
-        """What its API answers."""
+    def ask(self, path: str, body: object = None, method: str | None = None) -> Any:
+        """What its API answers; None if that is nothing."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/api{path}", data, {"content-type": "application/json"})
+        headers = {"content-type": "application/json"}
+        request = urllib.request.Request(f"{self.url}/api{path}", data, headers, method=method)
         with urllib.request.urlopen(request, timeout=30) as reply:
-            return json.loads(reply.read())
+            return json.loads(reply.read() or "null")
 
     def processes(self) -> list[int]:
         """Every process that was started by it, whoever its parent is."""

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Queue
@@ -16,6 +18,7 @@ from typing import Any
 
 import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.client.schemas.objects import TERMINAL_STATES
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments import automations
@@ -218,6 +221,72 @@ def test_a_person_fills_in_the_form_in_a_browser_approves_the_plan_and_reads_the
         browser.open_artifact(page, "report", run, says="all 3 hosts have it in effect")
 
     assert boots(sim) == ["xs1", "xs2", "xs3"]
+
+
+@dataclass(frozen=True)
+class Own:
+    """A pool of a test's own, whose block is stored, and what a run of it is given."""
+
+    sim: SimulatedPool
+    parameters: dict[str, Any]
+
+
+@pytest.fixture
+def own(served: Served, quick_looks: None, simulated: Simulated) -> Own:
+    del quick_looks
+    sim = simulated(Model(hosts=2, vms=4))
+    with temporary_settings({PREFECT_API_URL: f"{served.url}/api"}):
+        saved = block(sim).save("own", overwrite=True)
+    pool = {"$ref": {"block_document_id": str(saved)}}
+    files = {"hotfix": [str(sim.hotfix)], "manifest": [str(sim.manifest)]}
+    return Own(sim, {"pool": pool, "ssh": None, **files})
+
+
+def test_prefect_starts_a_run_by_a_schedule_that_was_switched_on(served: Served, own: Own) -> None:
+    deployment = served.ask("/deployments/name/patch-pool/patch_pool")["id"]
+    start = datetime.now(UTC) + timedelta(seconds=20)
+    day = {"opens": f"{start - timedelta(hours=1):%H:%M}", "closes": f"{start + timedelta(hours=9):%H:%M}"}
+    schedule = {
+        "schedule": {"rrule": f"DTSTART:{start:%Y%m%dT%H%M%S}\nFREQ=MONTHLY;COUNT=1", "timezone": "UTC"},
+        "active": True,
+        "parameters": {**own.parameters, "window": {**day, "zone": "UTC"}},
+    }
+    served.ask(f"/deployments/{deployment}/schedules", [schedule])
+    served.ask(f"/deployments/{deployment}", {"tags": ["xenpatch"]}, "PATCH")  # seen within 5 s, not 60
+
+    def started() -> Any:
+        runs = served.ask("/flow_runs/filter", {"flow_runs": {"deployment_id": {"any_": [deployment]}}})
+        return next((run for run in runs if run["auto_scheduled"]), NotYet("none"))
+
+    run = wait_for("a run that the schedule makes", started, 90, tell=False)
+    wait_for("it to be completed", lambda: is_completed(served, run["id"]), 120, tell=False)
+
+    found = served.ask(f"/flow_runs/{run['id']}")
+    assert found["created_by"]["type"] == "SCHEDULE"
+    assert datetime.fromisoformat(found["expected_start_time"]) == start.replace(microsecond=0)
+    assert boots(own.sim) == ["xs1", "xs2"]
+
+
+def test_a_question_that_nobody_answers_ends_the_run_and_leaves_the_pool_as_it_is(
+    served: Served, own: Own
+) -> None:
+    before = places(own.sim)
+    deployment = served.ask("/deployments/name/patch-pool/patch_pool")["id"]
+    asked = {**own.parameters, "approval": {"plan": True, "hours": 0.003}}
+    run = served.ask(f"/deployments/{deployment}/create_flow_run", {"parameters": asked})["id"]
+    states: list[str] = []
+
+    def ended() -> Any:
+        state = served.ask(f"/flow_runs/{run}")["state"]
+        states.append(state["name"])
+        return state if state["type"] in TERMINAL_STATES else NotYet(str(state))
+
+    end = wait_for("the run to end", ended, 120, tell=False)
+
+    assert "Suspended" in states
+    assert (end["type"], end["message"]) == ("FAILED", "The flow was paused and never resumed.")
+    assert (boots(own.sim), places(own.sim)) == ([], before)
+    assert all(row["enabled"] for row in own.sim.db.rows("host").values())
 
 
 def test_an_event_of_a_change_system_starts_a_run(served: Served, shell: Shell) -> None:
