@@ -27,8 +27,9 @@ from xenpatch.plan.staying import staying
 from xenpatch.prechecks.finding import blocking, remedies
 from xenpatch.record import RunId, require
 from xenpatch.report import RunReport
+from xenpatch.steps.boundary import foretell
 from xenpatch.steps.foresight import learnt
-from xenpatch.window import Window
+from xenpatch.window import Window, enter, now
 from xenpatch.xapi.dump import read_pool as read_dump
 from xenpatch.xapi.inventory import Inventory
 from xenpatch.xapi.types import VmUuid
@@ -145,6 +146,7 @@ def dry_run(console: Console, access: Access, shell: Shell, job: Job) -> None:
     """Look at everything that can be looked at without a change, and print findings and plan."""
     from xenpatch.steps.precheck import refuse_if_blocked  # noqa: PLC0415
 
+    within = enter(job.window, now()) if job.window else None
     wanted = job.verified()
     pool = access.pool()
     picture = _look(pool, shell.ssh(pool), wanted, job.options)
@@ -157,6 +159,8 @@ def dry_run(console: Console, access: Access, shell: Shell, job: Job) -> None:
         )
     elif not isinstance(picture.plan, NoRoom):
         display.plan(console, picture.plan, picture.pool)
+        if within is not None and picture.plan.turns:
+            console.print(foretell(picture.plan, within))
     console.print("Dry run: nothing was changed.")
 
 

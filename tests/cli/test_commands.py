@@ -73,6 +73,16 @@ def test_a_dry_run_prints_the_whole_plan_and_changes_nothing(sim: SimulatedPool)
     assert changes(sim) == []
 
 
+def test_a_dry_run_tells_how_far_a_run_would_get_in_its_window(sim: SimulatedPool) -> None:
+    end = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+
+    found = xenpatch("patch", *job(sim), "--dry-run", "--window-end", end, password=sim.password)
+
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "0 of 2 hosts would be done in the window: xs1 would take until" in " ".join(found.stdout.split())
+    assert changes(sim) == []
+
+
 def test_a_pool_is_patched_and_the_status_tells_it(sim: SimulatedPool, tmp_path: Path) -> None:
     found = xenpatch("patch", *job(sim), "--backup-folder", tmp_path, password=sim.password, folder=tmp_path)
 

@@ -13,7 +13,7 @@ from xenpatch.plan import history
 from xenpatch.plan.ahead import next_wave
 from xenpatch.plan.history import RebootRecord
 from xenpatch.plan.model import Move, Plan
-from xenpatch.steps.boundary import too_late
+from xenpatch.steps.boundary import foretell, too_late
 from xenpatch.steps.foresight import foresee
 from xenpatch.window import Occurrence
 
@@ -104,6 +104,20 @@ def test_what_the_pool_was_measured_to_take_decides() -> None:
         history.append(slow.pool, RebootRecord(host("xs1"), 5000))
 
     assert too_late(slow, until(3600)) is not None
+
+
+def test_what_a_whole_run_would_get_done_is_told_before_it() -> None:
+    one, two, all_three = (
+        foresee(next_wave(PLAN, [turn.host for turn in PLAN.turns[:before]])).total.p90 for before in range(3)
+    )
+
+    def told(seconds: float) -> str:
+        return foretell(PLAN, until(seconds))
+
+    assert told(one - 1).startswith("0 of 3 hosts would be done in the window: xs1 would take until")
+    assert told(two - 1).startswith("1 of 3 hosts would be done in the window: xs2 would take until")
+    assert told(all_three - 1).startswith("2 of 3 hosts would be done in the window: xs3 would take until")
+    assert told(all_three + 1).startswith("All 3 hosts would be done in the window, which ends at ")
 
 
 def test_a_pool_with_a_faster_clock_takes_less_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
