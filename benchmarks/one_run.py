@@ -24,6 +24,7 @@ from xenpatch.plan.model import AUTO_WIDTH
 from xenpatch.plan.outlook import Outlook, look_ahead
 from xenpatch.plan.schedule import timetable
 from xenpatch.steps.foresight import learnt
+from xenpatch.waiting import Pace
 from xenpatch.xapi.inventory import Inventory
 from xenpatch.xapi.session import open_session
 from xenpatch.xapi.survey import read_inventory
@@ -37,7 +38,7 @@ SPEED: Final = 20.0
 THEIR_SPEED: Final = 40.0
 """The same for XenCenter style, which does little itself: on four hosts it took 55 min at 30 and at 40."""
 
-_POLL: Final = 5.0  # the longest pause between two looks, as on a real pool
+_POLL: Final = Pace().longest
 _GRACE: Final = 20.0
 _PATIENCE: Final = 60.0
 
