@@ -27,6 +27,7 @@ class Approval(BaseModel):
     )
     hosts: Before = Field(
         default=Before.NONE,
+        title="Hosts",  # a form would show the name of the class
         description="Whether it waits before each wave of hosts (each), or once, when its first hosts are "
         "verified (after-first). Every host is in service and every VM at home while it waits.",
     )

@@ -88,6 +88,7 @@ class PatchOptions(BaseModel):
         description="Whether VMs may be ballooned down to their dynamic minimum where there is no other way.",
     )
     remedy: Remedies = Field(
+        title="Remedy",
         default=Remedies.ASK,
         description="Whether HA, WLB, CDs and the like are put aside for the time of the run, and back after "
         "it: all; none; or ask, which refuses with the list where nobody can be asked.",

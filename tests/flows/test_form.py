@@ -36,6 +36,18 @@ def test_every_field_of_the_form_has_a_sentence(name: str) -> None:
     assert [field for field, sentence in told.items() if not sentence.endswith(".")] == []
 
 
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_choice_is_shown_under_the_name_of_its_field(name: str) -> None:
+    form = schema(FLOWS[name])
+    shown = {
+        field.rpartition(".")[2]: {**choice, **within}["title"]
+        for field, within in fields(form)
+        if "enum" in (choice := form["definitions"].get(within.get("$ref", "").rpartition("/")[2], {}))
+    }
+
+    assert shown == {field: field.title() for field in shown}
+
+
 def test_the_form_asks_for_a_pool_and_a_list_of_files_and_has_a_default_for_all_else() -> None:
     form = schema(patch_pool)
 
