@@ -41,7 +41,7 @@ bench: $(DEVELOPMENT) ## Measure whole runs on simulated pools; about 25 minutes
 bench-plan: $(DEVELOPMENT) ## Measure the planner on made pools; about four minutes
 	@$(PYTHON) -m benchmarks.plan
 
-bench-overhead: $(DEVELOPMENT) ## Measure what Prefect and our own code add to a run; about 25 minutes
+bench-overhead: $(DEVELOPMENT) ## Measure what Prefect and our own code add to a run; about 15 minutes
 	@$(PYTHON) -m benchmarks.overhead
 
 crash-matrix: $(DEVELOPMENT) ## Kill runs at every changing call and continue them; about 15 minutes

@@ -47,8 +47,8 @@ _PATIENCE: Final = 60.0
 class Job:
     """A run to make: on how many hosts, by whom, and what is known of such pools.
 
-    ``vms`` of 1 GiB, instead of some of several sizes on each host. ``bare`` is without Prefect; a process
-    that has made such a run can make no other.
+    ``vms`` of about 1 GiB, instead of some of several sizes on each host. ``bare`` is without Prefect; a
+    process that has made such a run can make no other.
     """
 
     hosts: int

@@ -29,8 +29,8 @@ HOSTS: Final = 16
 VMS: Final = 200
 PREFECT: Final = "with Prefect"
 BARE: Final = "without Prefect"
-SPEEDS: Final = (20.0, 40.0)
-"""Faster clocks leave less time for the looks than these take, so that work and pauses overlap."""
+SPEEDS: Final = (40.0, 80.0)
+"""At several hundred the looks would take longer than the pauses between them."""
 QUICK: Final = (4, 16)
 """Hosts and VMs of a small sample."""
 
@@ -92,11 +92,12 @@ def costs(pairs: Sequence[Cost], vms: int, load: Sequence[float]) -> str:
     added = first.work - bare.work
     return section(
         "Beyond the pool's own time",
-        f"{first.hosts} hosts, {vms} VMs of 1 GiB, {first.moves} live migrations, one host after another; "
-        f"the plan takes the pool itself {first.plan / 60:.0f} min. Seconds are those for which a real pool "
-        "would wait: work of our process by the wall's clock, answers of the simulator included, and pauses "
-        "between two looks at the pool. They are told apart by runs at two speeds of the pool's clock, "
-        f"{SPEEDS[0]:.0f} and {SPEEDS[1]:.0f} times the wall's. Processor seconds are those of our process.",
+        f"{first.hosts} hosts, {vms} VMs of 0.5 to 1.5 GiB, {first.moves} live migrations, one host after "
+        f"another; the plan takes the pool itself {first.plan / 60:.0f} min. Seconds are those for which a "
+        "real pool would wait: work of our process by the wall's clock, answers of the simulator included, "
+        "and pauses between two looks at the pool. They are told apart by runs at two speeds of the pool's "
+        f"clock, {SPEEDS[0]:.0f} and {SPEEDS[1]:.0f} times the wall's. Processor seconds are those of our "
+        "process.",
         table(
             (
                 "run", "work, s", "pauses, s", "work a host, s", "work a move, s", "all a host, s",

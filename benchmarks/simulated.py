@@ -21,7 +21,7 @@ from simulator.serve import serve
 from simulator.world import Durations
 from xenpatch.demo import served
 from xenpatch.plan.model import Move, Step
-from xenpatch.units import GIB
+from xenpatch.units import GIB, MIB
 from xenpatch.xapi.session import Endpoint
 
 VMS_PER_HOST: Final = 5
@@ -68,7 +68,7 @@ def true_seconds(step: Step) -> float:
 
 
 def made(hosts: int, speed: float, journal: Path | None = None, vms: int | None = None) -> SimulatedPool:
-    """Hosts of HOST_GIB with a VM of each size on every one, or so many of 1 GiB; durations are TRUE's."""
+    """Hosts of HOST_GIB with a VM of each size on every one, or so many about 1 GiB; durations are TRUE's."""
     model = Model(
         hosts=hosts, vms=VMS_PER_HOST * hosts, memory_gib=HOST_GIB, vm_memory_gib=max(SIZES), seed=hosts
     )
@@ -76,19 +76,23 @@ def made(hosts: int, speed: float, journal: Path | None = None, vms: int | None 
         model = replace(model, vms=vms, vm_memory_gib=1)
     pool = SimulatedPool(model, speed=speed, journal=journal)
     pool.world.durations = TRUE
-    if vms is None:
-        _resize(pool)
+    _resize(pool, small=vms is not None)
     return pool
 
 
-def _resize(pool: SimulatedPool) -> None:
-    """Give the VMs of each host one size each, in an order of its own."""
+def _sizes(guests: int, dice: random.Random, *, small: bool) -> list[int]:
+    """Bytes of a host's VMs; small ones differ, as they move, by more than a pause between two looks."""
+    if small:
+        return [dice.randrange(GIB // 2, GIB * 3 // 2, MIB) for _ in range(guests)]
+    return [gib * GIB for gib in dice.sample(SIZES, k=len(SIZES))]
+
+
+def _resize(pool: SimulatedPool, *, small: bool) -> None:
+    """Give the VMs of each host sizes of their own."""
     db, dice = pool.db, random.Random(len(pool.hosts))
     for host, record in db.rows("host").items():
-        sizes = dice.sample(SIZES, k=len(SIZES))
-        guests = (vm for vm in record["resident_VMs"] if not db.get("VM", vm)["is_control_domain"])
-        for vm, gib in zip(guests, sizes, strict=True):
-            size = gib * GIB
+        guests = [vm for vm in record["resident_VMs"] if not db.get("VM", vm)["is_control_domain"]]
+        for vm, size in zip(guests, _sizes(len(guests), dice, small=small), strict=True):
             most = dict.fromkeys(("static_max", "dynamic_max", "dynamic_min", "target"), size)
             own = {f"memory__{name}": value for name, value in (most | {"static_min": size // 2}).items()}
             db.update("VM", vm, **own)
