@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from tests.plan.pools import homes, host, pool, with_host, with_vms_at
 from tests.plan.sound import assert_sound
-from xenpatch.plan.model import Bound, NoRoom, Plan, Shortage
+from xenpatch.plan.attempt import Stuck, attempt
+from xenpatch.plan.emptying import Tuning
+from xenpatch.plan.layout import Boot
+from xenpatch.plan.model import Bound, NoRoom, Plan, Policy, Shortage
 from xenpatch.plan.planner import plan_run
+from xenpatch.plan.problem import pose
 from xenpatch.xapi.inventory import Inventory
 
 HOME = pool(
@@ -32,6 +36,16 @@ def test_a_half_drained_host_is_drained_the_rest_of_the_way() -> None:
     plan = again(picture, "xs1", "xs2", "xs3")
     assert [move.vm_name for move in plan.out(host("xs1"))] == ["vm-b"]
     assert [move.vm_name for move in plan.back(host("xs1"))] == ["vm-a", "vm-b"]
+
+
+def test_a_host_that_is_out_of_service_stays_the_next_in_every_attempt() -> None:
+    picture = with_host(HOME, "xs2", enabled=False)
+    problem = pose(picture, [host("xs2"), host("xs3")], BELONGS, Policy())
+
+    for seed in range(20):
+        draft = attempt(problem, Tuning(seed=seed))
+        assert not isinstance(draft, Stuck)
+        assert [picture.hosts[step.host].name for step in draft if isinstance(step, Boot)] == ["xs2", "xs3"]
 
 
 def test_an_empty_host_that_is_down_comes_back_and_is_a_target_for_the_next() -> None:

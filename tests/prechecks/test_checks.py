@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.plan.pools import homes, host, hosts_of, pool, vm, with_host, with_vm
+from tests.plan.pools import homes, host, hosts_of, pool, vm, with_host, with_vm, with_vms_at
 from xenpatch.hotfix.bundle import Bundle
 from xenpatch.hotfix.manifest import HotfixId, HotfixUuid, known_manifests
 from xenpatch.options import How, Mode, PatchOptions
@@ -17,6 +17,7 @@ from xenpatch.prechecks.finding import Finding, Severity, blocking, remedies
 from xenpatch.prechecks.picture import Obstacle, Picture, Verdict
 from xenpatch.prechecks.planning import as_cured, hosts_to_do, make_plan
 from xenpatch.prechecks.remedy import Kind
+from xenpatch.record import HOME
 from xenpatch.xapi.inventory import AppliedPatch, Disk, Inventory
 from xenpatch.xapi.rights import Rights
 from xenpatch.xapi.types import SrUuid, VbdUuid, VdiUuid, VmUuid
@@ -233,6 +234,32 @@ def test_the_plan_leaves_out_vms_that_cannot_move() -> None:
     plan = make_plan(stuck, E008, {vm("vm-a"): Obstacle("VM_REQUIRES_SR")}, Policy())
 
     assert plan == plan_run(stuck, hosts_of(stuck), homes(stuck), ignore=[vm("vm-a")])
+
+
+def test_a_host_whose_turn_has_begun_comes_first_although_the_pool_does_not_show_it_yet() -> None:
+    seen = replace(healthy({"vm-a": ("xs2", 4.0), "vm-b": ("xs2", 4.0)}), hosts=())
+    hosts = pool({"xs1": 16, "xs2": 16, "xs3": 16}, {}).hosts
+    seen = patched(replace(seen, hosts=hosts), "xs1", booted_after=True)
+
+    def order(*taken: str) -> list[str]:
+        plan = make_plan(seen, E008, {}, Policy(), taken=[host(name) for name in taken])
+        assert isinstance(plan, Plan)
+        return [turn.name for turn in plan.turns]
+
+    assert order() == ["xs3", "xs2"]
+    assert order("xs2") == ["xs2", "xs3"]
+
+
+def test_vms_come_home_to_a_host_in_hand_that_has_booted_and_is_not_in_service_yet() -> None:
+    at_home = patched(healthy(), "xs1", booted_after=True)
+    away = with_host(with_vms_at(at_home, {"vm-a": "xs2"}), "xs1", enabled=False)
+    notes = {f"{HOME}-0": vm("vm-a")}
+    seen = replace(away, hosts=(replace(away.hosts[0], other_config=notes), *away.hosts[1:]))
+
+    plan = make_plan(seen, E008, {}, Policy(), taken=[host("xs1")])
+
+    assert isinstance(plan, Plan)
+    assert [move.vm_name for move in plan.back(host("xs1"))] == ["vm-a"]
 
 
 def test_every_check_that_is_of_moves_is_a_check_and_none_is_made_twice() -> None:

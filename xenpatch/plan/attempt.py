@@ -67,11 +67,15 @@ class _Attempt:
         return all_home(layout, self.wave + 1) or layout.draft
 
     def _turns(self) -> list[int]:
-        """Every other shuffled attempt takes the hosts in another order, the master first all the same."""
-        order, dice = list(self.problem.order), self.emptying.dice
+        """Every other shuffled attempt takes the hosts in another order.
+
+        The master, and what is out of service already, come first all the same.
+        """
+        problem, dice = self.problem, self.emptying.dice
+        order = list(problem.order)
         if dice is None or dice.random() < 0.5:
             return order
-        first = [host for host in order[:1] if host == self.problem.master]
+        first = [host for host in order if host == problem.master or not problem.serving[host]]
         rest = order[len(first) :]
         dice.shuffle(rest)
         return first + rest

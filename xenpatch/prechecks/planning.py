@@ -82,13 +82,14 @@ def make_plan(
     policy: Policy,
     stops: Collection[VmUuid] = (),
     only: Collection[str] = (),
+    taken: Collection[HostUuid] = (),
 ) -> Plan | NoRoom:
     """The plan for the hosts to do, without the VMs that cannot move for another reason than room.
 
     Nor does it move those that are to be stopped; their memory, and that of VMs that a run has stopped
     already, is kept for them on their host. ``only`` are names or uuids of the hosts that reboot now, beside
-    the master. Hosts that were rebooted already and only wait for their verification get a turn without a
-    reboot.
+    the master; ``taken`` are those whose turn has begun, which come first. Hosts that were rebooted already
+    and only wait for their verification get a turn without a reboot.
     """
     unmovable = {uuid for uuid, obstacle in obstacles.items() if obstacle.code not in ROOM_CODES}
     paused = {vm.uuid for vm in pool.vms if vm.power_state is PowerState.PAUSED}
@@ -97,13 +98,29 @@ def make_plan(
         uuid for uuid in todo if bundle.to_reboot(host := pool.host(uuid)) and is_chosen(pool, host, only)
     ]
     ignore = unmovable | paused | set(stops)
-    plan = plan_run(with_sleepers(pool), reboots, homes(pool), policy, ignore=ignore)
+    picture = _with_taken(with_sleepers(pool), taken, reboots)
+    plan = plan_run(picture, reboots, homes(pool), policy, ignore=ignore)
     if isinstance(plan, NoRoom):
         return plan
     noted = [uuid for uuid in todo if BEFORE in pool.host(uuid).other_config]
     waiting = [uuid for uuid in noted if uuid not in reboots and plan.host(uuid) is None]
     verified = tuple(Turn(uuid, pool.host(uuid).name, wave=0, reboots=False) for uuid in waiting)
     return replace(plan, turns=verified + plan.turns)
+
+
+def _with_taken(pool: Inventory, taken: Collection[HostUuid], reboots: Collection[HostUuid]) -> Inventory:
+    """The pool as hosts in hand make it: out of service until they reboot, in service with all after it."""
+    return replace(
+        pool,
+        hosts=tuple(
+            host
+            if host.uuid not in taken
+            else replace(host, enabled=False)
+            if host.uuid in reboots
+            else replace(host.after_boot(), enabled=True, live=True)
+            for host in pool.hosts
+        ),
+    )
 
 
 def with_sleepers(pool: Inventory) -> Inventory:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 
 from xenpatch import record
@@ -86,15 +86,18 @@ def give_back(session: Session, run: RunId, pool: Inventory) -> None:
     record.release(session, run)
 
 
-def plan_rest(session: Session, bundle: Bundle, options: PatchOptions) -> Plan:
+def plan_rest(
+    session: Session, bundle: Bundle, options: PatchOptions, taken: Collection[HostUuid] = ()
+) -> Plan:
     """Plan what is left, from the pool as it is now; raise DrainFailed when that is impossible.
 
-    A host that was rebooted but not verified yet has a turn without a reboot.
+    Hosts that are `taken`, their turn having begun, come first, whether or not the pool shows it yet. A
+    host that was rebooted but not verified yet has a turn without a reboot.
     """
     pool = read_inventory(session)
     obstacles = read_obstacles(session, pool, hosts_to_do(pool, bundle))
     stops = consent.stops(pool, obstacles, options.stop)
-    plan = make_plan(pool, bundle, obstacles, options.policy(pool.release), stops, options.hosts)
+    plan = make_plan(pool, bundle, obstacles, options.policy(pool.release), stops, options.hosts, taken)
     if isinstance(plan, NoRoom):
         raise DrainFailed(plan.sentence("no further host was touched"))
     return plan
