@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, HttpUrl
 
-from blocks import held
+from blocks import held, icon
 from blocks.reference import OptionalSecret, StoredByReference
 from blocks.xenserver_pool import XenServerPool
 from xenpatch.errors import InputError
@@ -30,6 +30,7 @@ class Dom0SSH(StoredByReference):
     _description = (
         "SSH to the control domains of a pool, to verify packages and reboots; nothing is changed over it."
     )
+    _logo_url = icon.served()
     _documentation_url = HttpUrl("https://docs.xenserver.com")
 
     user: str = Field(default="root", description="The user that logs in to each control domain.")

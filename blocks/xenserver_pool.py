@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, HttpUrl, SecretStr
 
-from blocks import held
+from blocks import held, icon
 from blocks.reference import OptionalSecret, StoredByReference
 from xenpatch.errors import InputError
 from xenpatch.ping import ping_pool
@@ -42,6 +42,7 @@ class XenServerPool(StoredByReference):
     _description = (
         "A XenServer pool: where its members are, who logs in, and what certificate they must show."
     )
+    _logo_url = icon.served()
     _documentation_url = HttpUrl("https://docs.xenserver.com")
 
     addresses: list[str] = Field(

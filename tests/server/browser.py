@@ -42,10 +42,18 @@ def shoot(of: Page, name: str) -> None:
         of.screenshot(path=Path(_FOLDER) / f"prefect-{name}.png")
 
 
+def assert_pictures_are_there(of: Page) -> None:
+    """Every picture of the page has come, from this machine; at least one, so that it is no empty page."""
+    of.wait_for_function("[...document.images].length > 0 && [...document.images].every(i => i.complete)")
+    found = of.evaluate("[...document.images].map(i => [i.src, i.naturalWidth])")
+    assert all(width > 0 and "//127.0.0.1:" in source for source, width in found), found
+
+
 def fill_in(of: Page, pool: str, hotfix: Path, manifest: Path) -> None:
     """Fill in the form of patch_pool, once it is there: a saved pool, one file, its manifest, no SSH."""
     prefilled = of.locator("button", has_text="simulated").first
     prefilled.wait_for()
+    assert_pictures_are_there(of)
     shoot(of, "form")
     prefilled.click()
     of.get_by_role("option", name=pool, exact=True).click()
