@@ -30,7 +30,7 @@ class Dom0SSH(StoredByReference):
     _description = (
         "SSH to the control domains of a pool, to verify packages and reboots; nothing is changed over it."
     )
-    _logo_url = icon.served()
+    _logo_url = icon.Served()
     _documentation_url = HttpUrl("https://docs.xenserver.com")
 
     user: str = Field(default="root", description="The user that logs in to each control domain.")

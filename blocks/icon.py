@@ -10,10 +10,14 @@ from pydantic import HttpUrl
 _PATH: Final = "/v2/ico/android-chrome-192x192.png"
 
 
-def served() -> HttpUrl | None:
+class Served:
     """One that Prefect's server has itself, so that it shows without the internet; None without a server.
 
-    Prefect keeps an address alone, and its clients accept none with the picture in it (data:).
+    Prefect keeps an address alone, and its clients accept none with the picture in it (data:). It is that of
+    the server that is talked to when the block is saved.
     """
-    server = PREFECT_UI_URL.value()
-    return HttpUrl(f"{server.rstrip('/')}{_PATH}") if server else None
+
+    def __get__(self, instance: object, owner: type | None = None) -> HttpUrl | None:
+        """As a class attribute is read."""
+        server = PREFECT_UI_URL.value()
+        return HttpUrl(f"{server.rstrip('/')}{_PATH}") if server else None

@@ -42,7 +42,7 @@ class XenServerPool(StoredByReference):
     _description = (
         "A XenServer pool: where its members are, who logs in, and what certificate they must show."
     )
-    _logo_url = icon.served()
+    _logo_url = icon.Served()
     _documentation_url = HttpUrl("https://docs.xenserver.com")
 
     addresses: list[str] = Field(

@@ -43,10 +43,11 @@ def shoot(of: Page, name: str) -> None:
 
 
 def assert_pictures_are_there(of: Page) -> None:
-    """Every picture of the page has come, from this machine; at least one, so that it is no empty page."""
-    of.wait_for_function("[...document.images].length > 0 && [...document.images].every(i => i.complete)")
-    found = of.evaluate("[...document.images].map(i => [i.src, i.naturalWidth])")
-    assert all(width > 0 and "//127.0.0.1:" in source for source, width in found), found
+    """Every picture of the page comes, from this machine; at least one, so that it is no empty page."""
+    pictures = "[...document.images]"
+    of.wait_for_function(f"{pictures}.length > 0 && {pictures}.every(i => i.naturalWidth > 0)")
+    sources = of.evaluate(f"{pictures}.map(i => i.src)")
+    assert all("//127.0.0.1:" in source for source in sources), sources
 
 
 def fill_in(of: Page, pool: str, hotfix: Path, manifest: Path) -> None:
