@@ -53,7 +53,7 @@ fault-matrix: $(DEVELOPMENT) ## Have runs meet every fault at every changing cal
 chaos: $(DEVELOPMENT) ## Runs on any pool, with any faults and deaths, and somebody else at work; about 25 minutes
 	@$(PYTHON) -m tests.faults.chaos
 
-fuzz: $(DEVELOPMENT) ## Give 33,000 hostile files and answers to all that reads them; about 25 minutes
+fuzz: $(DEVELOPMENT) ## Give 33,000 hostile files and answers to all that reads them; about 4 minutes
 	@$(PYTHON) -m tests.fuzz.campaign
 
 lock: $(PYTHON) ## Write the locked dependencies anew (UPGRADE=--upgrade takes newer versions)
