@@ -50,7 +50,7 @@ crash-matrix: $(DEVELOPMENT) ## Kill runs at every changing call and continue th
 fault-matrix: $(DEVELOPMENT) ## Have runs meet every fault at every changing call; about 25 minutes
 	@$(PYTHON) -m tests.faults.matrix
 
-chaos: $(DEVELOPMENT) ## Runs on any pool, with any faults and deaths, and somebody else at work; about 25 minutes
+chaos: $(DEVELOPMENT) ## Runs on any pool, with any faults and deaths, and somebody else at work; about 16 minutes
 	@$(PYTHON) -m tests.faults.chaos
 
 fuzz: $(DEVELOPMENT) ## Give 33,000 hostile files and answers to all that reads them; about 4 minutes
