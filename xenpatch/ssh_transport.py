@@ -55,10 +55,9 @@ def _other_key(
         if not known:
             raise
         return None
-    try:
-        return transport.get_remote_server_key()
-    finally:
-        transport.close()
+    transport.close()
+    # Proved in the handshake; `get_remote_server_key` would also want the connection to be there still.
+    return transport.host_key
 
 
 def _shake_hands(

@@ -8,10 +8,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
+
+from xenpatch.waiting import NotYet, wait_for
 
 _PATIENCE = 120_000  # milliseconds, of a page on a machine that does much else
 _FOLDER = os.environ.get("XENPATCH_SCREENSHOTS")
@@ -87,11 +90,17 @@ def approve(of: Page, note: str, says: str) -> None:
 def submit(of: Page) -> str:
     """Start the run, go to its page, and return its id.
 
-    By its address: the button View run is there for a few seconds only.
+    By its address: the button View run is there for a few seconds only. Where the server was busy (503), the
+    person clicks again.
     """
-    with of.expect_response(re.compile("/create_flow_run$")) as answer:
-        of.get_by_role("button", name="Submit").click()
-    run = str(answer.value.json()["id"])
+
+    def clicked() -> str | NotYet:
+        with of.expect_response(re.compile("/create_flow_run$")) as answer:
+            of.get_by_role("button", name="Submit").click()
+        busy = answer.value.status == HTTPStatus.SERVICE_UNAVAILABLE
+        return NotYet("the server is busy") if busy else str(answer.value.json()["id"])
+
+    run = wait_for("a run to be made", clicked, 60, tell=False)
     of.goto(re.sub("/deployments/.*", f"/runs/flow-run/{run}", of.url))
     of.get_by_role("tab", name="Artifacts").wait_for()
     return run

@@ -7,10 +7,14 @@ import os
 import re
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+
+from xenpatch.waiting import NotYet, wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,8 +42,17 @@ class Served:
         data = None if body is None else json.dumps(body).encode()
         headers = {"content-type": "application/json"}
         request = urllib.request.Request(f"{self.url}/api{path}", data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=30) as reply:
-            return json.loads(reply.read() or "null")
+
+        def answer() -> bytes | NotYet:
+            try:
+                with urllib.request.urlopen(request, timeout=30) as reply:
+                    return bytes(reply.read())
+            except urllib.error.HTTPError as busy:
+                if busy.code != HTTPStatus.SERVICE_UNAVAILABLE:
+                    raise
+                return NotYet("the server is busy")
+
+        return json.loads(wait_for(path, answer, 60, tell=False) or "null")
 
     def processes(self) -> list[int]:
         """Every process that was started by it, whoever its parent is."""
