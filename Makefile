@@ -82,12 +82,12 @@ $(PYTHON):
 
 $(RUNTIME): requirements.lock pyproject.toml | $(PYTHON)
 	@echo "Installing what the pipeline needs; about a minute, this once"
-	@$(PIP_INSTALL) --require-hashes -r requirements.lock -c requirements.lock
+	@$(PIP_INSTALL) --require-hashes -r $< -c $<
 	@$(PIP_INSTALL) --no-deps --editable .
 	@touch $@
 
 $(DEVELOPMENT): requirements-dev.lock pyproject.toml | $(PYTHON)
 	@echo "Installing what the tests need; about a minute, this once"
-	@$(PIP_INSTALL) --require-hashes -r requirements-dev.lock -c requirements-dev.lock
+	@$(PIP_INSTALL) --require-hashes -r $< -c $<
 	@$(PIP_INSTALL) --no-deps --editable .
 	@touch $@

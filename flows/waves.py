@@ -86,7 +86,7 @@ def _rest(job: Job, beside: SideBySide[HostReport], boundary: Stopped) -> None:
 def _plan_anew(job: Job) -> Plan:
     """Plan what is left, for the hosts that are there now: one that has joined gets the hotfixes, too."""
     apply_all(job.pool, job.run, job.bundle)
-    return plan_anew(job.pool, job.bundle, job.options, frozenset(conductor().in_hand()))
+    return plan_anew(job.pool, job.bundle, job.options, conductor().out_of_service())
 
 
 def _stop_safely(beside: SideBySide[HostReport], asked: BaseException) -> None:

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from xenpatch.errors import InputError, SshError
 from xenpatch.host_keys import HostKeys, check
-from xenpatch.ssh_transport import open_transport, words_of
+from xenpatch.ssh_transport import open_transport, proved_key, words_of
 
 _OUTPUT_LIMIT: Final = 256 * 1024  # bytes
 _QUERY_FORMAT: Final = r"%{NAME} %{VERSION}-%{RELEASE} %{ARCH}\n"
@@ -73,7 +73,7 @@ class Dom0Access:
         recorded = HostKeys.parse(self.known_hosts).of(address, self.port)
         transport = open_transport(address, self.port, self.timeout, recorded)
         try:
-            check(address, self.port, recorded, transport.get_remote_server_key())
+            check(address, self.port, recorded, proved_key(transport))
         except BaseException:
             transport.close()
             raise

@@ -56,8 +56,17 @@ def _other_key(
             raise
         return None
     transport.close()
-    # Proved in the handshake; `get_remote_server_key` would also want the connection to be there still.
-    return transport.host_key
+    return proved_key(transport)
+
+
+def proved_key(transport: paramiko.Transport) -> paramiko.PKey:
+    """The key that the host has proved in the handshake, though the connection may be gone by now.
+
+    paramiko's `get_remote_server_key` wants it to be there still, and raises an SSHException otherwise.
+    """
+    key = transport.host_key
+    assert key is not None  # noqa: S101 - no handshake ends without one
+    return key
 
 
 def _shake_hands(

@@ -242,7 +242,7 @@ def test_a_host_whose_turn_has_begun_comes_first_although_the_pool_does_not_show
     seen = patched(replace(seen, hosts=hosts), "xs1", booted_after=True)
 
     def order(*taken: str) -> list[str]:
-        plan = make_plan(seen, E008, {}, Policy(), taken=[host(name) for name in taken])
+        plan = make_plan(seen, E008, {}, Policy(), in_hand=[host(name) for name in taken])
         assert isinstance(plan, Plan)
         return [turn.name for turn in plan.turns]
 
@@ -256,7 +256,7 @@ def test_vms_come_home_to_a_host_in_hand_that_has_booted_and_is_not_in_service_y
     notes = {f"{HOME}-0": vm("vm-a")}
     seen = replace(away, hosts=(replace(away.hosts[0], other_config=notes), *away.hosts[1:]))
 
-    plan = make_plan(seen, E008, {}, Policy(), taken=[host("xs1")])
+    plan = make_plan(seen, E008, {}, Policy(), in_hand=[host("xs1")])
 
     assert isinstance(plan, Plan)
     assert [move.vm_name for move in plan.back(host("xs1"))] == ["vm-a"]

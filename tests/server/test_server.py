@@ -72,6 +72,23 @@ def is_completed(served: Served, run: str) -> bool | NotYet:
     return state["type"] == "COMPLETED" or NotYet(str(state))
 
 
+def deployment_of(served: Served) -> str:
+    """The id of the deployment that patches."""
+    return str(served.ask("/deployments/name/patch-pool/patch_pool")["id"])
+
+
+def made_by(served: Served, kind: str, limit: float) -> dict[str, Any]:
+    """The run of that deployment that Prefect itself makes, within so many seconds."""
+    of_it = {"flow_runs": {"deployment_id": {"any_": [deployment_of(served)]}}}
+
+    def look() -> dict[str, Any] | NotYet:
+        runs = served.ask("/flow_runs/filter", of_it)
+        found = (run for run in runs if (run["created_by"] or {}).get("type") == kind)
+        return next(found, NotYet("none"))
+
+    return wait_for(f"a run that is made by {kind}", look, limit, tell=False)
+
+
 def test_a_run_is_started_once_followed_and_its_result_read(served: Served, shell: Shell) -> None:
     shell.run("Find the deployment and the pool")
 
@@ -243,7 +260,7 @@ def own(served: Served, quick_looks: None, simulated: Simulated) -> Own:
 
 
 def test_prefect_starts_a_run_by_a_schedule_that_was_switched_on(served: Served, own: Own) -> None:
-    deployment = served.ask("/deployments/name/patch-pool/patch_pool")["id"]
+    deployment = deployment_of(served)
     start = datetime.now(UTC) + timedelta(seconds=20)
     day = {"opens": f"{start - timedelta(hours=1):%H:%M}", "closes": f"{start + timedelta(hours=9):%H:%M}"}
     schedule = {
@@ -254,11 +271,8 @@ def test_prefect_starts_a_run_by_a_schedule_that_was_switched_on(served: Served,
     served.ask(f"/deployments/{deployment}/schedules", [schedule])
     served.ask(f"/deployments/{deployment}", {"tags": ["xenpatch"]}, "PATCH")  # seen within 5 s, not 60
 
-    def started() -> Any:
-        runs = served.ask("/flow_runs/filter", {"flow_runs": {"deployment_id": {"any_": [deployment]}}})
-        return next((run for run in runs if run["auto_scheduled"]), NotYet("none"))
-
-    run = wait_for("a run that the schedule makes", started, 90, tell=False)
+    run = made_by(served, "SCHEDULE", 90)
+    assert run["auto_scheduled"]
     wait_for("it to be completed", lambda: is_completed(served, run["id"]), 120, tell=False)
 
     found = served.ask(f"/flow_runs/{run['id']}")
@@ -271,7 +285,7 @@ def test_a_question_that_nobody_answers_ends_the_run_and_leaves_the_pool_as_it_i
     served: Served, own: Own
 ) -> None:
     before = places(own.sim)
-    deployment = served.ask("/deployments/name/patch-pool/patch_pool")["id"]
+    deployment = deployment_of(served)
     asked = {**own.parameters, "approval": {"plan": True, "hours": 0.003}}
     run = served.ask(f"/deployments/{deployment}/create_flow_run", {"parameters": asked})["id"]
     states: list[str] = []
@@ -298,12 +312,7 @@ def test_an_event_of_a_change_system_starts_a_run(served: Served, shell: Shell) 
     shell.run("From a change system", 0)
     shell.run("From a change system", 1)
 
-    def started() -> Any:
-        runs = served.ask("/flow_runs/filter", {"flow_runs": {"deployment_id": {"any_": [deployment]}}})
-        found = (run for run in runs if (run["created_by"] or {}).get("type") == "AUTOMATION")
-        return next(found, NotYet("none"))
-
-    run = wait_for("a run that the automation starts", started, 60, tell=False)
+    run = made_by(served, "AUTOMATION", 60)
     assert run["parameters"]["hotfix"] == form["hotfix"]
     shell.variables["RUN"] = run["id"]
     assert final(shell)[0] == "COMPLETED", final(shell)

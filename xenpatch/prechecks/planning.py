@@ -82,14 +82,14 @@ def make_plan(
     policy: Policy,
     stops: Collection[VmUuid] = (),
     only: Collection[str] = (),
-    taken: Collection[HostUuid] = (),
+    in_hand: Collection[HostUuid] = (),
 ) -> Plan | NoRoom:
     """The plan for the hosts to do, without the VMs that cannot move for another reason than room.
 
     Nor does it move those that are to be stopped; their memory, and that of VMs that a run has stopped
     already, is kept for them on their host. ``only`` are names or uuids of the hosts that reboot now, beside
-    the master; ``taken`` are those whose turn has begun, which come first. Hosts that were rebooted already
-    and only wait for their verification get a turn without a reboot.
+    the master; ``in_hand`` are those whose turn has begun, which come first. Hosts that were rebooted
+    already and only wait for their verification get a turn without a reboot.
     """
     unmovable = {uuid for uuid, obstacle in obstacles.items() if obstacle.code not in ROOM_CODES}
     paused = {vm.uuid for vm in pool.vms if vm.power_state is PowerState.PAUSED}
@@ -98,7 +98,7 @@ def make_plan(
         uuid for uuid in todo if bundle.to_reboot(host := pool.host(uuid)) and is_chosen(pool, host, only)
     ]
     ignore = unmovable | paused | set(stops)
-    picture = _with_taken(with_sleepers(pool), taken, reboots)
+    picture = _with_hosts_in_hand(with_sleepers(pool), in_hand, reboots)
     plan = plan_run(picture, reboots, homes(pool), policy, ignore=ignore)
     if isinstance(plan, NoRoom):
         return plan
@@ -108,19 +108,17 @@ def make_plan(
     return replace(plan, turns=verified + plan.turns)
 
 
-def _with_taken(pool: Inventory, taken: Collection[HostUuid], reboots: Collection[HostUuid]) -> Inventory:
+def _with_hosts_in_hand(
+    pool: Inventory, in_hand: Collection[HostUuid], reboots: Collection[HostUuid]
+) -> Inventory:
     """The pool as hosts in hand make it: out of service until they reboot, in service with all after it."""
-    return replace(
-        pool,
-        hosts=tuple(
-            host
-            if host.uuid not in taken
-            else replace(host, enabled=False)
-            if host.uuid in reboots
-            else replace(host.after_boot(), enabled=True, live=True)
-            for host in pool.hosts
-        ),
-    )
+
+    def soon(host: Host) -> Host:
+        if host.uuid in reboots:
+            return replace(host, enabled=False)
+        return replace(host.after_boot(), enabled=True, live=True)
+
+    return replace(pool, hosts=tuple(soon(host) if host.uuid in in_hand else host for host in pool.hosts))
 
 
 def with_sleepers(pool: Inventory) -> Inventory:

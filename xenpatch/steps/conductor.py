@@ -26,6 +26,8 @@ from xenpatch.xapi.types import HostUuid, VmUuid
 TRIES: Final = 3
 """How often the moves of one VM may fail, each time with a new plan, before the run gives up."""
 
+_OTHERS: Final = "the pool has another master or other hosts than before"
+
 
 class Conductor:
     """One plan under way; safe in threads. ``replan`` gives a plan for what is left, or raises PoolError.
@@ -186,7 +188,7 @@ class Conductor:
         """Plan anew when hosts have joined or left the pool, or another one leads it."""
         if self._look() == self._seen:
             return
-        self._surprise = "the pool has another master or other hosts than before"
+        self._surprise = _OTHERS
         self._changed.wait_for(lambda: self._error or self._surprise is None or not self._under_way)
         if self._error is None and self._surprise is not None:
             self._plan_anew()
@@ -207,10 +209,8 @@ class Conductor:
     def _plan_of_the_rest(self) -> Plan:
         plan = self._replan()
         if names := self._waiting_for_others(plan):
-            raise StepFailed(
-                f"{', '.join(names)} would have to wait for hosts that come first now, since the pool has "
-                "another master or other hosts than before"
-            )
+            told = f"{', '.join(names)} would have to wait for hosts that come first now, since {_OTHERS}"
+            raise StepFailed(told)
         return plan
 
     def _waiting_for_others(self, plan: Plan) -> list[str]:

@@ -87,17 +87,17 @@ def give_back(session: Session, run: RunId, pool: Inventory) -> None:
 
 
 def plan_rest(
-    session: Session, bundle: Bundle, options: PatchOptions, taken: Collection[HostUuid] = ()
+    session: Session, bundle: Bundle, options: PatchOptions, in_hand: Collection[HostUuid] = ()
 ) -> Plan:
     """Plan what is left, from the pool as it is now; raise DrainFailed when that is impossible.
 
-    Hosts that are `taken`, their turn having begun, come first, whether or not the pool shows it yet. A
+    Hosts `in_hand`, their turn having begun, come first, whether or not the pool shows it yet. A
     host that was rebooted but not verified yet has a turn without a reboot.
     """
     pool = read_inventory(session)
     obstacles = read_obstacles(session, pool, hosts_to_do(pool, bundle))
     stops = consent.stops(pool, obstacles, options.stop)
-    plan = make_plan(pool, bundle, obstacles, options.policy(pool.release), stops, options.hosts, taken)
+    plan = make_plan(pool, bundle, obstacles, options.policy(pool.release), stops, options.hosts, in_hand)
     if isinstance(plan, NoRoom):
         raise DrainFailed(plan.sentence("no further host was touched"))
     return plan
